@@ -1,0 +1,21 @@
+using System.Text.Json.Serialization;
+
+namespace Campfire.Realtime.Protocol;
+
+/// <summary>Source-generated JSON of every payload of the standard: snake_case, one shape live and from the log.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(MessageCreated))]
+[JsonSerializable(typeof(MessageUpdated))]
+[JsonSerializable(typeof(MessageDeleted))]
+[JsonSerializable(typeof(MessageAttachment))]
+[JsonSerializable(typeof(ConversationSummary))]
+[JsonSerializable(typeof(ReadReceipt))]
+[JsonSerializable(typeof(TypingNotice))]
+[JsonSerializable(typeof(AiResponseDelta))]
+[JsonSerializable(typeof(HandoverRequested))]
+[JsonSerializable(typeof(HandoverCompleted))]
+[JsonSerializable(typeof(VisitorActivity))]
+public sealed partial class CampfireJsonContext : JsonSerializerContext;
