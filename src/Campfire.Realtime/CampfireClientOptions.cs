@@ -1,0 +1,173 @@
+using Microsoft.Extensions.Logging;
+
+namespace Campfire.Realtime;
+
+/// <summary>Options of a the client. They are checked and copied once, by its constructor.</summary>
+public sealed class CampfireClientOptions
+{
+    /// <summary>The default of <see cref="HeartbeatInterval"/>.</summary>
+    public static readonly TimeSpan DefaultHeartbeatInterval = TimeSpan.FromSeconds(15);
+
+    /// <summary>The default of <see cref="HeartbeatTimeout"/>.</summary>
+    public static readonly TimeSpan DefaultHeartbeatTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>The default of <see cref="ConnectTimeout"/> and <see cref="SendTimeout"/>.</summary>
+    public static readonly TimeSpan DefaultOperationTimeout = TimeSpan.FromSeconds(30);
+
+    /// <summary>The default of <see cref="JoinTimeout"/> and <see cref="RequestTimeout"/>.</summary>
+    public static readonly TimeSpan DefaultReplyTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>The default of <see cref="ReconnectBaseDelay"/>.</summary>
+    public static readonly TimeSpan DefaultReconnectBaseDelay = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The default of <see cref="ReconnectMaxDelay"/>.</summary>
+    public static readonly TimeSpan DefaultReconnectMaxDelay = TimeSpan.FromSeconds(30);
+
+    /// <summary>The default of <see cref="GapHoldTime"/>.</summary>
+    public static readonly TimeSpan DefaultGapHoldTime = TimeSpan.FromMilliseconds(150);
+
+    /// <summary>The default of <see cref="TailCheckInterval"/>.</summary>
+    public static readonly TimeSpan DefaultTailCheckInterval = TimeSpan.FromSeconds(60);
+
+    /// <summary>The default of <see cref="EventBufferSize"/>.</summary>
+    public const int DefaultEventBufferSize = 1024;
+
+    /// <summary>Gets or sets the project's URL, for example <c>https://project.supabase.co</c>. Required.</summary>
+    public Uri? Url { get; set; }
+
+    /// <summary>Gets or sets the publishable (or legacy <c>anon</c>) key of the project. Required.</summary>
+    public string? ApiKey { get; set; }
+
+    /// <summary>Gets or sets where the access token comes from.</summary>
+    /// <value>
+    /// Asked before every join, before the token expires and after a refusal. The default is <see langword="null"/>: the API key
+    /// speaks for the caller, which no channel of the naming standard accepts. May be called from several threads, never at once.
+    /// </value>
+    public Func<CancellationToken, ValueTask<string>>? AccessToken { get; set; }
+
+    /// <summary>Gets or sets where Realtime is reached, when it is not at <c>/realtime/v1</c> of <see cref="Url"/>.</summary>
+    /// <value>Schemes ws, wss, http and https; <c>/websocket</c> is added where it is missing.</value>
+    public Uri? RealtimeUrl { get; set; }
+
+    /// <summary>Gets or sets where PostgREST is reached, when it is not at <c>/rest/v1</c> of <see cref="Url"/>.</summary>
+    public Uri? RestUrl { get; set; }
+
+    /// <summary>Gets or sets how often the connection is probed.</summary>
+    /// <value>The default is 15 s; 1 s to 50 s, because Realtime closes a connection after 60 s of silence.</value>
+    public TimeSpan HeartbeatInterval { get; set; } = DefaultHeartbeatInterval;
+
+    /// <summary>Gets or sets how long a probe may stay without any sign of life.</summary>
+    /// <value>The default is 5 s; 100 ms to 60 s.</value>
+    public TimeSpan HeartbeatTimeout { get; set; } = DefaultHeartbeatTimeout;
+
+    /// <summary>Gets or sets how long <c>ConnectAsync</c> keeps trying.</summary>
+    /// <value>The default is 30 s; 100 ms to 1 h. Once connected, the client reconnects without limit.</value>
+    public TimeSpan ConnectTimeout { get; set; } = DefaultOperationTimeout;
+
+    /// <summary>Gets or sets how long one join may stay unanswered before it is tried again.</summary>
+    /// <value>The default is 10 s; 100 ms to 1 h. Realtime answers a refused join after 5 s.</value>
+    public TimeSpan JoinTimeout { get; set; } = DefaultReplyTimeout;
+
+    /// <summary>Gets or sets how long one HTTP request may take.</summary>
+    /// <value>The default is 10 s; 100 ms to 1 h.</value>
+    public TimeSpan RequestTimeout { get; set; } = DefaultReplyTimeout;
+
+    /// <summary>Gets or sets how long a message is sent again after transient failures.</summary>
+    /// <value>The default is 30 s; 100 ms to 1 h.</value>
+    public TimeSpan SendTimeout { get; set; } = DefaultOperationTimeout;
+
+    /// <summary>Gets or sets the largest possible first delay before a new attempt; it doubles with each one.</summary>
+    /// <value>The default is 500 ms; 1 ms to 1 h. The actual delay is drawn evenly between zero and that.</value>
+    public TimeSpan ReconnectBaseDelay { get; set; } = DefaultReconnectBaseDelay;
+
+    /// <summary>Gets or sets the largest possible delay before a new attempt.</summary>
+    /// <value>The default is 30 s; not below <see cref="ReconnectBaseDelay"/>, at most 1 h.</value>
+    public TimeSpan ReconnectMaxDelay { get; set; } = DefaultReconnectMaxDelay;
+
+    /// <summary>Gets or sets how long a later event waits for a missing earlier one before the log is read.</summary>
+    /// <value>The default is 150 ms; 1 ms to 60 s.</value>
+    public TimeSpan GapHoldTime { get; set; } = DefaultGapHoldTime;
+
+    /// <summary>Gets or sets how often a quiet conversation is compared with its log.</summary>
+    /// <value>The default is 60 s, drawn ± 20 %; 100 ms to 1 h.</value>
+    public TimeSpan TailCheckInterval { get; set; } = DefaultTailCheckInterval;
+
+    /// <summary>Gets or sets how many events of one conversation or channel wait for their reader.</summary>
+    /// <value>The default is 1,024; 1 to 1,000,000. A conversation loses nothing beyond it: the rest is read from the log later.</value>
+    public int EventBufferSize { get; set; } = DefaultEventBufferSize;
+
+    /// <summary>Gets or sets the seed of all jitter, for tests that repeat themselves.</summary>
+    /// <value>The default is <see langword="null"/>: a seed from the system.</value>
+    public int? JitterSeed { get; set; }
+
+    /// <summary>Gets or sets the handler of all HTTP requests, for proxies and tests.</summary>
+    /// <value>The default is <see langword="null"/>: a pooled handler of the client's own. A handler set here is not disposed.</value>
+    public HttpMessageHandler? HttpMessageHandler { get; set; }
+
+    /// <summary>Gets or sets the clock.</summary>
+    /// <value>The default is <see cref="TimeProvider.System"/>.</value>
+    public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
+
+    /// <summary>Gets or sets where the client logs. Tokens, keys and payloads are never logged.</summary>
+    /// <value>The default is <see langword="null"/>: nowhere.</value>
+    public ILoggerFactory? LoggerFactory { get; set; }
+
+    internal CampfireClientOptions CheckedCopy()
+    {
+        if (Url is not { IsAbsoluteUri: true, Scheme: "http" or "https" })
+            throw new ArgumentException("Set Url to the project's address, for example https://project.supabase.co.");
+        if (string.IsNullOrWhiteSpace(ApiKey))
+            throw new ArgumentException("Set ApiKey to the project's publishable key (Supabase dashboard, API keys).");
+        if (ApiKey.StartsWith("sb_secret_", StringComparison.Ordinal))
+            throw new ArgumentException("ApiKey holds a secret key, which bypasses every policy. Clients use the publishable key.");
+        CheckScheme(RealtimeUrl, nameof(RealtimeUrl), "ws", "wss", "http", "https");
+        CheckScheme(RestUrl, nameof(RestUrl), "http", "https");
+
+        var hour = TimeSpan.FromHours(1);
+        var tenth = TimeSpan.FromMilliseconds(100);
+        CheckRange(HeartbeatInterval, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(50), nameof(HeartbeatInterval));
+        CheckRange(HeartbeatTimeout, tenth, TimeSpan.FromSeconds(60), nameof(HeartbeatTimeout));
+        CheckRange(ConnectTimeout, tenth, hour, nameof(ConnectTimeout));
+        CheckRange(JoinTimeout, tenth, hour, nameof(JoinTimeout));
+        CheckRange(RequestTimeout, tenth, hour, nameof(RequestTimeout));
+        CheckRange(SendTimeout, tenth, hour, nameof(SendTimeout));
+        CheckRange(ReconnectBaseDelay, TimeSpan.FromMilliseconds(1), hour, nameof(ReconnectBaseDelay));
+        CheckRange(ReconnectMaxDelay, ReconnectBaseDelay, hour, nameof(ReconnectMaxDelay));
+        CheckRange(GapHoldTime, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(60), nameof(GapHoldTime));
+        CheckRange(TailCheckInterval, tenth, hour, nameof(TailCheckInterval));
+        if (EventBufferSize is < 1 or > 1_000_000)
+            throw new ArgumentException($"{nameof(EventBufferSize)} is {EventBufferSize}; it ranges from 1 to 1,000,000.");
+        ArgumentNullException.ThrowIfNull(TimeProvider);
+        return (CampfireClientOptions)MemberwiseClone();
+    }
+
+    internal Uri SocketUrl()
+    {
+        Uri address = RealtimeUrl ?? Below(Url!, "realtime/v1");
+        string path = address.AbsolutePath.TrimEnd('/');
+        return new UriBuilder(address)
+        {
+            Scheme = address.Scheme is "https" or "wss" ? "wss" : "ws",
+            Path = path.EndsWith("/websocket", StringComparison.Ordinal) ? path : path + "/websocket",
+            Query = $"apikey={Uri.EscapeDataString(ApiKey!)}&vsn=2.0.0",
+        }.Uri;
+    }
+
+    internal Uri RpcUrl() => Below(RestUrl ?? Below(Url!, "rest/v1"), "rpc/");
+
+    private static Uri Below(Uri address, string path) => new(address.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/" + path);
+
+    private static void CheckScheme(Uri? address, string name, params ReadOnlySpan<string> schemes)
+    {
+        if (address is null || (address.IsAbsoluteUri && schemes.Contains(address.Scheme)))
+            return;
+
+        throw new ArgumentException($"{name} is no absolute address with one of the schemes {string.Join(", ", schemes!)}.");
+    }
+
+    private static void CheckRange(TimeSpan value, TimeSpan min, TimeSpan max, string name)
+    {
+        if (value < min || value > max)
+            throw new ArgumentException($"{name} is {value}; it ranges from {min} to {max}.");
+    }
+}

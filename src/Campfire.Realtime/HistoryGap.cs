@@ -1,0 +1,21 @@
+using Campfire.Realtime.Protocol;
+
+namespace Campfire.Realtime;
+
+/// <summary>Says that a part of a conversation's log can no longer be read, once for each such part.</summary>
+/// <remarks>The events after it follow in order. It happens only where rows of <c>conversation_events</c> were deleted.</remarks>
+public sealed record HistoryGap : ConversationEvent
+{
+    internal HistoryGap(Guid conversationId, long first, long last)
+    {
+        ConversationId = conversationId;
+        First = first;
+        Last = last;
+    }
+
+    /// <summary>Gets the first missing sequence.</summary>
+    public long First { get; }
+
+    /// <summary>Gets the last missing sequence.</summary>
+    public long Last { get; }
+}

@@ -1,0 +1,85 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Campfire.Realtime.Tokens;
+
+namespace Campfire.Realtime.Rest;
+
+/// <summary>Calls the functions of the database through PostgREST, once: whether to call again is the caller's question.</summary>
+internal sealed class RpcClient(HttpClient http, Uri baseUrl, string apiKey, AccessTokenSource tokens, TimeSpan timeout, TimeProvider time)
+{
+    private const int MaxErrorBytes = 64 * 1024;
+
+    /// <exception cref="CampfireException">The server refused or could not be reached.</exception>
+    public async Task<TResult> CallAsync<TArguments, TResult>(
+        string function, TArguments arguments, JsonTypeInfo<TArguments> argumentsType, JsonTypeInfo<TResult> resultType, CancellationToken cancellationToken)
+    {
+        AccessToken token = await tokens.GetAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await CallOnceAsync(function, arguments, argumentsType, resultType, token, cancellationToken).ConfigureAwait(false);
+        }
+        catch (CampfireException e) when (e.Code is CampfireErrorCode.InvalidToken && token.Value is not null)
+        {
+            // The token may have been revoked or the clocks may differ: one fresh token, then the refusal is final.
+            token = await tokens.AskAsync(cancellationToken).ConfigureAwait(false);
+            return await CallOnceAsync(function, arguments, argumentsType, resultType, token, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<TResult> CallOnceAsync<TArguments, TResult>(
+        string function, TArguments arguments, JsonTypeInfo<TArguments> argumentsType, JsonTypeInfo<TResult> resultType, AccessToken token,
+        CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(baseUrl, function));
+        request.Headers.Add("apikey", apiKey);
+        if (token.Value is not null)
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.Value);
+        request.Content = JsonContent.Create(arguments, argumentsType);
+
+        using var deadline = new CancellationTokenSource(timeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        try
+        {
+            using HttpResponseMessage response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token).ConfigureAwait(false);
+            if (!response.IsSuccessStatusCode)
+                throw await ReadErrorAsync(function, response, either.Token).ConfigureAwait(false);
+
+            return await response.Content.ReadFromJsonAsync(resultType, either.Token).ConfigureAwait(false)
+                ?? throw new CampfireException(CampfireErrorCode.ProtocolViolation, $"{function} answered null.");
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new CampfireException(CampfireErrorCode.Timeout, $"{function} did not answer within {timeout.TotalSeconds:0.#} s.", innerException: e);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            throw new CampfireException(CampfireErrorCode.Unavailable, $"{function} could not be reached at {baseUrl.Authority}: {e.Message}", innerException: e);
+        }
+        catch (JsonException e)
+        {
+            throw new CampfireException(
+                CampfireErrorCode.ProtocolViolation, $"{function} answered with JSON of another shape; are the migrations current?", innerException: e);
+        }
+    }
+
+    private static async Task<CampfireException> ReadErrorAsync(string function, HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        RpcErrorBody? body = null;
+        if (response.Content.Headers.ContentLength is null or <= MaxErrorBytes)
+        {
+            try
+            {
+                await response.Content.LoadIntoBufferAsync(MaxErrorBytes, cancellationToken).ConfigureAwait(false);
+                body = await response.Content.ReadFromJsonAsync(RpcErrorJsonContext.Default.RpcErrorBody, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is JsonException or HttpRequestException or NotSupportedException)
+            {
+                // A gateway answers in its own words; the status says enough.
+            }
+        }
+
+        return RpcErrors.ToException(function, response.StatusCode, body);
+    }
+}
