@@ -1,0 +1,9 @@
+using Campfire.Realtime.Connection;
+using Campfire.Realtime.Tokens;
+using Microsoft.Extensions.Logging;
+
+namespace Campfire.Realtime.Channels;
+
+/// <summary>What every channel of one client shares.</summary>
+internal sealed record ChannelServices(
+    CampfireClientOptions Options, ConnectionLoop Connection, ChannelRegistry Registry, AccessTokenSource Tokens, Backoff Backoff, ILogger Logger);

@@ -1,0 +1,18 @@
+using Microsoft.Extensions.Logging;
+
+namespace Campfire.Realtime.Connection;
+
+internal sealed partial class ConnectionLoop
+{
+    [LoggerMessage(1100, LogLevel.Debug, "Connecting to {Host}")]
+    private partial void LogConnecting(string host);
+
+    [LoggerMessage(1101, LogLevel.Information, "Connected to {Host}")]
+    private partial void LogConnected(string host);
+
+    [LoggerMessage(1102, LogLevel.Warning, "Connecting failed ({Class}): {Reason}")]
+    private partial void LogConnectFailed(RefusalClass @class, string reason);
+
+    [LoggerMessage(1103, LogLevel.Warning, "The connection was lost: {Reason}")]
+    private partial void LogConnectionLost(string reason);
+}

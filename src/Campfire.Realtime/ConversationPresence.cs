@@ -1,0 +1,120 @@
+using System.Text.Json;
+using Campfire.Realtime.Channels;
+using Campfire.Realtime.Presence;
+using Campfire.Realtime.Streams;
+using Microsoft.Extensions.Logging;
+
+namespace Campfire.Realtime;
+
+/// <summary>Who is present in a conversation.</summary>
+/// <remarks>Thread-safe. What is tracked is tracked again after every reconnect, until it is taken back.</remarks>
+public sealed partial class ConversationPresence
+{
+    private readonly PresenceRoster _roster = new();
+    private readonly Board<IReadOnlyList<PresentParticipant>> _present = new([], backlog: 1);
+    private readonly ChannelSession _session;
+    private readonly ILogger _logger;
+    private PresenceDetails? _tracked;
+
+    internal ConversationPresence(ChannelSession session, ILogger logger)
+    {
+        _session = session;
+        _logger = logger;
+    }
+
+    /// <summary>Gets who is present, ordered by key.</summary>
+    public IReadOnlyList<PresentParticipant> Current => _present.Current;
+
+    /// <summary>Watches who is present: the present list first, then each change. A slow reader skips to the newest list.</summary>
+    /// <param name="cancellationToken">Ends the watching.</param>
+    public IAsyncEnumerable<IReadOnlyList<PresentParticipant>> WatchAsync(CancellationToken cancellationToken = default) =>
+        _present.WatchAsync(cancellationToken);
+
+    /// <summary>Shows the caller as present. Realtime allows five calls in 30 s for each channel and closes it at the sixth.</summary>
+    /// <param name="details">What to show.</param>
+    /// <param name="cancellationToken">Cancels the wait for the server's answer.</param>
+    /// <exception cref="CampfireException">The server refused.</exception>
+    public async Task TrackAsync(PresenceDetails details, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(details);
+        Volatile.Write(ref _tracked, details);
+        await PushAsync(new PresencePush("presence", "track", details), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>No longer shows the caller as present.</summary>
+    /// <param name="cancellationToken">Cancels the wait for the server's answer.</param>
+    /// <exception cref="CampfireException">The server refused.</exception>
+    public async Task UntrackAsync(CancellationToken cancellationToken = default)
+    {
+        Volatile.Write(ref _tracked, null);
+        await PushAsync(new PresencePush("presence", "untrack", null), cancellationToken).ConfigureAwait(false);
+    }
+
+    internal void OnJoined()
+    {
+        if (Volatile.Read(ref _tracked) is { } details)
+            _ = TrackAgainAsync(details);
+    }
+
+    internal void OnState(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            _roster.Replace(json);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            LogUnreadable(_session.Name.Value, e.Message);
+        }
+
+        _present.Show(_roster.Snapshot());
+    }
+
+    internal void OnDiff(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            _roster.Apply(json);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            LogUnreadable(_session.Name.Value, e.Message);
+        }
+
+        _present.Show(_roster.Snapshot());
+    }
+
+    internal void OnInterrupted() => _roster.AwaitState();
+
+    internal void Complete(Exception? reason) => _present.Complete(reason);
+
+    private async Task TrackAgainAsync(PresenceDetails details)
+    {
+        try
+        {
+            await PushAsync(new PresencePush("presence", "track", details), CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (CampfireException e)
+        {
+            LogTrackFailed(_session.Name.Value, e.Message);
+        }
+    }
+
+    private async Task PushAsync(PresencePush push, CancellationToken cancellationToken)
+    {
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(push, PresenceJsonContext.Default.PresencePush);
+
+        // Not joined at the moment: the rejoin tracks again.
+        if (await _session.TryPushAsync(PhoenixNames.Presence, json, cancellationToken).ConfigureAwait(false) is { IsOk: false } refused)
+        {
+            throw new CampfireException(
+                CampfireErrorCode.AccessDenied, $"Presence on {_session.Name} was refused: {refused.Reason ?? "the policy on realtime.messages does not allow it"}.", refused.Reason);
+        }
+    }
+
+    [LoggerMessage(1300, LogLevel.Warning, "Unreadable presence on {Channel}: {Error}")]
+    private partial void LogUnreadable(string channel, string error);
+
+    [LoggerMessage(1301, LogLevel.Warning, "Tracking again on {Channel} failed: {Error}")]
+    private partial void LogTrackFailed(string channel, string error);
+}

@@ -1,0 +1,18 @@
+using Microsoft.Extensions.Logging;
+
+namespace Campfire.Realtime.Delivery;
+
+internal sealed partial class ConversationPump
+{
+    [LoggerMessage(1410, LogLevel.Debug, "{ConversationId} misses sequence {Sequence}; reading the log")]
+    private partial void LogHole(Guid conversationId, long sequence);
+
+    [LoggerMessage(1411, LogLevel.Debug, "Recovered {Count} events of {ConversationId} from the log, up to {Sequence}")]
+    private partial void LogRecovered(Guid conversationId, int count, long sequence);
+
+    [LoggerMessage(1412, LogLevel.Warning, "The log of {ConversationId} no longer has {First} to {Last}")]
+    private partial void LogHistoryGap(Guid conversationId, long first, long last);
+
+    [LoggerMessage(1413, LogLevel.Error, "Dropped {Count} events of {ConversationId} beyond the end of its log, {LastSequence}")]
+    private partial void LogInventedEvents(Guid conversationId, int count, long lastSequence);
+}

@@ -1,0 +1,240 @@
+using System.Threading.Channels;
+using Campfire.Realtime.Connection;
+using Campfire.Realtime.Protocol;
+using Campfire.Realtime.Streams;
+using Microsoft.Extensions.Logging;
+
+namespace Campfire.Realtime.Delivery;
+
+/// <summary>Brings the events of one conversation, live or from the log, to its reader: each stored one exactly once and in order.</summary>
+/// <remarks>
+/// Live events are a fast path that may lose, repeat and swap; the log is the truth. The pump reads the log after each join, when a
+/// hole stays open, when the live buffer ran over, and from time to time in case that the newest event was lost.
+/// </remarks>
+internal sealed partial class ConversationPump : IAsyncDisposable
+{
+    private readonly ConversationLog _log;
+    private readonly CampfireClientOptions _options;
+    private readonly Backoff _backoff;
+    private readonly ILogger _logger;
+    private readonly EventSequencer _sequencer;
+    private readonly WakeUp _wakeUp;
+    private readonly Channel<ConversationEvent> _live;
+    private readonly SingleReaderStream<ConversationEvent> _delivered;
+    private readonly CancellationTokenSource _stopping = new();
+    private long _announced;
+    private int _mustCatchUp;
+    private long? _holeSince;
+    private long _lastTailCheck;
+    private TimeSpan _tailCheckIn;
+    private Task _loop = Task.CompletedTask;
+
+    public ConversationPump(ConversationLog log, long cursor, CampfireClientOptions options, Backoff backoff, ILogger logger)
+    {
+        _log = log;
+        _options = options;
+        _backoff = backoff;
+        _logger = logger;
+        _sequencer = new EventSequencer(cursor, options.EventBufferSize);
+        _wakeUp = new WakeUp(options.TimeProvider);
+        _live = Channel.CreateBounded<ConversationEvent>(new BoundedChannelOptions(options.EventBufferSize) { SingleReader = true });
+        _delivered = new SingleReaderStream<ConversationEvent>(options.EventBufferSize, BoundedChannelFullMode.Wait);
+        _announced = cursor;
+        TailChecked();
+    }
+
+    public void Start() => _loop = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
+
+    /// <summary>Takes a live event. Never blocks: what finds no room is read from the log.</summary>
+    public void Offer(ConversationEvent e)
+    {
+        if (!_live.Writer.TryWrite(e) && e is StoredEvent)
+            RequestCatchUp();
+        else
+            _wakeUp.Now();
+    }
+
+    /// <summary>Says that the log reaches at least this far; if the event does not arrive soon, the log is read.</summary>
+    public void Announce(long sequence)
+    {
+        long seen = Volatile.Read(ref _announced);
+        while (sequence > seen)
+        {
+            long before = Interlocked.CompareExchange(ref _announced, sequence, seen);
+            if (before == seen)
+            {
+                _wakeUp.Now();
+                return;
+            }
+
+            seen = before;
+        }
+    }
+
+    public void RequestCatchUp()
+    {
+        Volatile.Write(ref _mustCatchUp, 1);
+        _wakeUp.Now();
+    }
+
+    public IAsyncEnumerable<ConversationEvent> ReadAsync(CancellationToken cancellationToken) => _delivered.ReadAsync(cancellationToken);
+
+    public void End(Exception reason) => _delivered.Complete(reason);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_stopping.IsCancellationRequested)
+            return;
+
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _loop.ConfigureAwait(false);
+        _delivered.Complete();
+        _wakeUp.Dispose();
+        _stopping.Dispose();
+    }
+
+    private async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                await _wakeUp.WaitAsync(cancellationToken).ConfigureAwait(false);
+                while (_live.Reader.TryRead(out ConversationEvent? e))
+                    await AcceptAsync(e, cancellationToken).ConfigureAwait(false);
+
+                if (MustCatchUp())
+                    await CatchUpAsync(cancellationToken).ConfigureAwait(false);
+
+                SetTimer();
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Disposed.
+        }
+        catch (ChannelClosedException)
+        {
+            // Ended while an event waited for room: the stream has said why.
+        }
+        catch (CampfireException e)
+        {
+            End(e.Code is CampfireErrorCode.NotFound or CampfireErrorCode.AccessDenied
+                ? new CampfireException(CampfireErrorCode.AccessWithdrawn, $"The conversation {_log.ConversationId} can no longer be read.", e.ServerReason, e)
+                : e);
+        }
+        catch (Exception e)
+        {
+            // Whatever else went wrong (a token callback may throw anything), the reader must not wait for ever.
+            End(new CampfireException(CampfireErrorCode.Unavailable, $"The conversation {_log.ConversationId} can no longer be followed: {e.Message}", innerException: e));
+        }
+    }
+
+    private bool MustCatchUp()
+    {
+        if (Interlocked.Exchange(ref _mustCatchUp, 0) != 0)
+            return true;
+
+        TimeProvider time = _options.TimeProvider;
+        if (!_sequencer.HasHole && Volatile.Read(ref _announced) <= _sequencer.Cursor)
+        {
+            _holeSince = null;
+        }
+        else
+        {
+            _holeSince ??= time.GetTimestamp();
+            if (time.GetElapsedTime(_holeSince.Value) >= _options.GapHoldTime)
+            {
+                LogHole(_log.ConversationId, _sequencer.Cursor + 1);
+                return true;
+            }
+        }
+
+        return time.GetElapsedTime(_lastTailCheck) >= _tailCheckIn;
+    }
+
+    private void SetTimer()
+    {
+        TimeProvider time = _options.TimeProvider;
+        TimeSpan delay = _tailCheckIn - time.GetElapsedTime(_lastTailCheck);
+        if (_holeSince is { } since)
+        {
+            TimeSpan hold = _options.GapHoldTime - time.GetElapsedTime(since);
+            delay = hold < delay ? hold : delay;
+        }
+
+        _wakeUp.In(delay);
+    }
+
+    private async ValueTask AcceptAsync(ConversationEvent e, CancellationToken cancellationToken)
+    {
+        if (e is not StoredEvent stored)
+        {
+            // Nobody promises these; they must not hold up those that are.
+            _delivered.TryWrite(e);
+            return;
+        }
+
+        if (_sequencer.Offer(stored) is Delivery.Offer.Refused)
+            Volatile.Write(ref _mustCatchUp, 1);
+        await DeliverAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask DeliverAsync(CancellationToken cancellationToken)
+    {
+        while (_sequencer.TryTake(out StoredEvent? next))
+            await _delivered.WriteAsync(next, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task CatchUpAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            LogPage page = await _log.ReadAfterAsync(_sequencer.Cursor, cancellationToken).ConfigureAwait(false);
+            int recovered = 0;
+            foreach (StoredEvent stored in page.Events)
+            {
+                if (stored.Sequence <= _sequencer.Cursor)
+                    continue;
+
+                await GiveUpBeforeAsync(stored.Sequence, cancellationToken).ConfigureAwait(false);
+                await AcceptAsync(stored, cancellationToken).ConfigureAwait(false);
+                recovered++;
+            }
+
+            if (recovered > 0)
+                LogRecovered(_log.ConversationId, recovered, _sequencer.Cursor);
+            if (page.HasMore && page.Events.Count > 0)
+                continue;
+
+            await GiveUpBeforeAsync(page.LastSequence + 1, cancellationToken).ConfigureAwait(false);
+            await DeliverAsync(cancellationToken).ConfigureAwait(false);
+
+            // What was held when this page was read was stored before, so a sequence that the log does not reach was never real.
+            int invented = _sequencer.DropBeyond(page.LastSequence);
+            if (invented > 0)
+                LogInventedEvents(_log.ConversationId, invented, page.LastSequence);
+            break;
+        }
+
+        _holeSince = null;
+        TailChecked();
+    }
+
+    /// <summary>What the log itself does not have will not come.</summary>
+    private async ValueTask GiveUpBeforeAsync(long sequence, CancellationToken cancellationToken)
+    {
+        while (_sequencer.GiveUpBefore(sequence) is { } lost)
+        {
+            LogHistoryGap(_log.ConversationId, lost.First, lost.Last);
+            await _delivered.WriteAsync(new HistoryGap(_log.ConversationId, lost.First, lost.Last), cancellationToken).ConfigureAwait(false);
+            await DeliverAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private void TailChecked()
+    {
+        _lastTailCheck = _options.TimeProvider.GetTimestamp();
+        _tailCheckIn = _backoff.Around(_options.TailCheckInterval);
+    }
+}
