@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
@@ -14,6 +15,9 @@ public sealed class ChannelName : IEquatable<ChannelName>, ISpanParsable<Channel
     internal const string WirePrefix = "realtime:";
 
     private const int IdLength = 36;
+    private const int MaxQuotedLength = 128;
+
+    private static readonly SearchValues<char> IdCharacters = SearchValues.Create("0123456789abcdef-");
 
     private ChannelName(ChannelKind kind, string value, Guid? organizationId = null, Guid? resourceId = null)
     {
@@ -251,7 +255,9 @@ public sealed class ChannelName : IEquatable<ChannelName>, ISpanParsable<Channel
             return false;
 
         ReadOnlySpan<char> text = s.Slice(prefix.Length, IdLength);
-        if (text.ContainsAnyInRange('A', 'F') || !Guid.TryParseExact(text, "D", out id) || id == Guid.Empty)
+
+        // Guid also takes upper case, and "0x" or "+" inside of a group: other spellings of an identifier that has one name here.
+        if (text.ContainsAnyExcept(IdCharacters) || !Guid.TryParseExact(text, "D", out id) || id == Guid.Empty)
             return false;
 
         s = s[(prefix.Length + IdLength)..];
@@ -278,5 +284,5 @@ public sealed class ChannelName : IEquatable<ChannelName>, ISpanParsable<Channel
     }
 
     private static FormatException NotAName(string s) => new(
-        $"'{s}' is no channel name. Names read org:{{organization}}[:{{resource}}[:{{id}}][:{{action}}]] with UUIDs in lower case, or system:{{topic}}.");
+        $"'{(s.Length <= MaxQuotedLength ? s : s[..MaxQuotedLength] + "…")}' is no channel name. Names read org:{{organization}}[:{{resource}}[:{{id}}][:{{action}}]] with UUIDs in lower case, or system:{{topic}}.");
 }
