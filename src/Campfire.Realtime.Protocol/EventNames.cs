@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace Campfire.Realtime.Protocol;
@@ -104,12 +105,11 @@ public static class EventNames
 
     private const int MaxLength = 255;
 
-    private static readonly Dictionary<string, string>.AlternateLookup<ReadOnlySpan<char>> Known = All
-        .ToDictionary(name => name, StringComparer.Ordinal)
-        .GetAlternateLookup<ReadOnlySpan<char>>();
+    private static readonly SearchValues<char> PartCharacters =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
 
     /// <summary>Gets every known name.</summary>
-    public static IReadOnlyList<string> All =>
+    public static IReadOnlyList<string> All { get; } =
     [
         MessageCreated, MessageUpdated, MessageDeleted, ReadReceipt,
         ConversationCreated, ConversationUpdated, ConversationAssigned, ConversationUnassigned,
@@ -120,6 +120,11 @@ public static class EventNames
         NotificationCreated, NotificationRead, NotificationDismissed,
         SystemMaintenance, SystemAlert, SystemHealthCheck,
     ];
+
+    // After All, from which it is made: initializers run in the order of the text.
+    private static readonly Dictionary<string, string>.AlternateLookup<ReadOnlySpan<char>> Known = All
+        .ToDictionary(name => name, StringComparer.Ordinal)
+        .GetAlternateLookup<ReadOnlySpan<char>>();
 
     /// <summary>Tells whether a name has the form <c>{resource}:{action}[:{detail}]</c>: two or three parts of lower-case letters, digits, <c>-</c> and <c>_</c>, at most 255 bytes.</summary>
     /// <param name="name">The name to check.</param>
@@ -149,7 +154,4 @@ public static class EventNames
         ReadOnlySpan<char> name = buffer[..Encoding.UTF8.GetChars(utf8, buffer)];
         return Known.TryGetValue(name, out string? known) ? known : name.ToString();
     }
-
-    private static readonly System.Buffers.SearchValues<char> PartCharacters =
-        System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
 }
