@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Campfire.Realtime.Protocol.Wire;
 
@@ -30,6 +31,14 @@ internal readonly ref struct BroadcastView
             return true;
         }
 
+        // A text frame's bytes were checked as a whole.
+        if (frame.Kind is not FrameKind.Text && !Utf8.IsValid(frame.Payload))
+        {
+            broadcast = default;
+            error = WireError.NotUtf8("the broadcast");
+            return false;
+        }
+
         return TryReadEnvelope(frame.Payload, out broadcast, out error);
     }
 
@@ -39,7 +48,7 @@ internal readonly ref struct BroadcastView
         ReadOnlySpan<byte> name = default, payload = default, metadata = default;
         try
         {
-            var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = 512 });
+            var reader = new Utf8JsonReader(utf8, FrameReader.JsonOptions);
             reader.Read();
             if (reader.TokenType is not JsonTokenType.StartObject)
             {
@@ -71,10 +80,13 @@ internal readonly ref struct BroadcastView
                 else if (isMetadata)
                     metadata = value;
             }
+
+            // Once more, so that anything behind the envelope is an error.
+            reader.Read();
         }
-        catch (JsonException e)
+        catch (Exception e) when (WireError.IsOfContent(e))
         {
-            error = new WireError(WireErrorCode.NotJson, $"broadcast not JSON at byte {e.BytePositionInLine}");
+            error = WireError.NotJson("the broadcast", e);
             return false;
         }
 

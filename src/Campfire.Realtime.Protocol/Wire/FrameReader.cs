@@ -1,15 +1,30 @@
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Campfire.Realtime.Protocol.Wire;
 
 /// <summary>Reads frames of both versions and both directions. Never throws for what a peer sent.</summary>
 internal static class FrameReader
 {
-    private static readonly JsonReaderOptions JsonOptions = new() { MaxDepth = 512 };
+    /// <summary>Views into a frame are read with the depth of the frame, so that what was accepted once is accepted again.</summary>
+    public static readonly JsonReaderOptions JsonOptions = new() { MaxDepth = 512 };
 
     public static bool TryReadText(ReadOnlySpan<byte> utf8, WireVersion version, out Frame frame, out WireError error)
     {
         frame = default;
+        if (utf8.IsEmpty)
+        {
+            error = new WireError(WireErrorCode.Empty, "a text frame without a byte");
+            return false;
+        }
+
+        // The JSON reader looks at no byte inside of a string.
+        if (!Utf8.IsValid(utf8))
+        {
+            error = WireError.NotUtf8("the frame");
+            return false;
+        }
+
         try
         {
             var reader = new Utf8JsonReader(utf8, JsonOptions);
@@ -17,9 +32,10 @@ internal static class FrameReader
                 ? TryReadArray(utf8, ref reader, out frame, out error)
                 : TryReadObject(utf8, ref reader, out frame, out error);
         }
-        catch (JsonException e)
+        catch (Exception e) when (WireError.IsOfContent(e))
         {
-            error = new WireError(WireErrorCode.NotJson, $"not JSON at byte {e.BytePositionInLine} of line {e.LineNumber}");
+            frame = default;
+            error = WireError.NotJson("the frame", e);
             return false;
         }
     }
@@ -248,14 +264,7 @@ internal static class FrameReader
             return reader.ValueSpan;
 
         byte[] copy = new byte[reader.ValueSpan.Length];
-        try
-        {
-            return copy.AsSpan(0, reader.CopyString(copy));
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new JsonException("A string holds half of a surrogate pair.", e);
-        }
+        return copy.AsSpan(0, reader.CopyString(copy));
     }
 
     internal static ReadOnlySpan<byte> TakeValue(ReadOnlySpan<byte> utf8, scoped ref Utf8JsonReader reader)

@@ -24,7 +24,7 @@ internal readonly ref struct ReplyView
         ReadOnlySpan<byte> response = default;
         try
         {
-            var reader = new Utf8JsonReader(frame.Payload);
+            var reader = new Utf8JsonReader(frame.Payload, FrameReader.JsonOptions);
             reader.Read();
             if (reader.TokenType is not JsonTokenType.StartObject)
             {
@@ -37,8 +37,14 @@ internal readonly ref struct ReplyView
                 bool isStatus = reader.ValueTextEquals("status"u8);
                 bool isResponse = reader.ValueTextEquals("response"u8);
                 reader.Read();
-                if (isStatus && reader.TokenType is JsonTokenType.String)
+                if (isStatus)
                 {
+                    if (reader.TokenType is not JsonTokenType.String)
+                    {
+                        error = new WireError(WireErrorCode.WrongType, "a reply's status is a string");
+                        return false;
+                    }
+
                     sawStatus = true;
                     isOk = reader.ValueTextEquals("ok"u8);
                 }
@@ -48,9 +54,9 @@ internal readonly ref struct ReplyView
                     response = value;
             }
         }
-        catch (JsonException e)
+        catch (Exception e) when (WireError.IsOfContent(e))
         {
-            error = new WireError(WireErrorCode.NotJson, $"reply not JSON at byte {e.BytePositionInLine}");
+            error = WireError.NotJson("the reply", e);
             return false;
         }
 
@@ -72,7 +78,7 @@ internal readonly ref struct ReplyView
 
         try
         {
-            var reader = new Utf8JsonReader(Response);
+            var reader = new Utf8JsonReader(Response, FrameReader.JsonOptions);
             reader.Read();
             if (reader.TokenType is JsonTokenType.String)
                 return reader.GetString();
@@ -88,7 +94,7 @@ internal readonly ref struct ReplyView
                 reader.Skip();
             }
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (WireError.IsOfContent(e))
         {
             return null;
         }
