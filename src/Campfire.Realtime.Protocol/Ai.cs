@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Campfire.Realtime.Protocol;
 
 /// <summary>A piece of an AI's draft (<c>ai:response:delta</c>). Ephemeral: the finished answer comes as a stored message.</summary>
@@ -26,6 +28,7 @@ public sealed record HandoverRequested : StoredEvent
     public string? Summary { get; init; }
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override string Name => EventNames.AiHandoverRequested;
 }
 
@@ -45,5 +48,6 @@ public sealed record HandoverCompleted : StoredEvent
     public required long HandlerEpoch { get; init; }
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override string Name => EventNames.AiHandoverCompleted;
 }

@@ -1,9 +1,13 @@
 using System.Text.Json.Serialization;
+using Campfire.Realtime.Protocol.Json;
+using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Protocol;
 
 /// <summary>Source-generated JSON of every payload of the standard: snake_case, one shape live and from the log.</summary>
 [JsonSourceGenerationOptions(
+    Converters = [typeof(UtcTimeConverter)],
+    MaxDepth = FrameReader.MaxDepth,
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]

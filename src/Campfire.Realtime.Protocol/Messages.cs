@@ -32,7 +32,14 @@ public sealed record MessageCreated : StoredEvent
     public string? SenderEmail { get; init; }
 
     /// <summary>Gets the attached files.</summary>
-    public IReadOnlyList<MessageAttachment> Attachments { get; init; } = [];
+    /// <value>Empty when there are none.</value>
+    [JsonConverter(typeof(AttachmentsConverter))]
+    public IReadOnlyList<MessageAttachment> Attachments
+    {
+        // Generated deserialization sets every init property, an absent one to null, and so undoes an initializer.
+        get => field ?? [];
+        init;
+    }
 
     /// <summary>Gets the application's own data, a JSON object; <see langword="null"/> when there is none.</summary>
     [JsonConverter(typeof(EmptyObjectAsNullConverter))]
@@ -42,6 +49,7 @@ public sealed record MessageCreated : StoredEvent
     public required DateTimeOffset CreatedAt { get; init; }
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override string Name => EventNames.MessageCreated;
 }
 
@@ -61,6 +69,7 @@ public sealed record MessageUpdated : StoredEvent
     public required DateTimeOffset EditedAt { get; init; }
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override string Name => EventNames.MessageUpdated;
 }
 
@@ -77,6 +86,7 @@ public sealed record MessageDeleted : StoredEvent
     public required DateTimeOffset DeletedAt { get; init; }
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override string Name => EventNames.MessageDeleted;
 }
 

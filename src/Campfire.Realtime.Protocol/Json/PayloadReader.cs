@@ -1,12 +1,17 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
+using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Protocol.Json;
 
 /// <summary>Turns an event's name and payload into the event, live or from the log.</summary>
 internal static class PayloadReader
 {
+    // A place in the order must be found whatever else the payload holds, or one message could stop a conversation for everybody.
+    private static readonly JsonReaderOptions AnyDepth = new() { MaxDepth = int.MaxValue };
+
     private static CampfireJsonContext Types => CampfireJsonContext.Default;
 
     /// <summary>Reads any event of a conversation channel. False when it belongs to no conversation, or its sequence cannot be read.</summary>
@@ -15,6 +20,14 @@ internal static class PayloadReader
     {
         result = null;
         error = null;
+
+        // The JSON reader looks at no byte inside of a string that nobody asks for.
+        if (!Utf8.IsValid(payload))
+        {
+            error = "the payload is not UTF-8";
+            return false;
+        }
+
         try
         {
             result = name switch
@@ -36,16 +49,16 @@ internal static class PayloadReader
                 _ => null,
             };
         }
-        catch (JsonException e)
+        catch (Exception e) when (WireError.IsOfContent(e))
         {
             error = e.Message;
         }
 
         // A stored event keeps its place in the order even when this version cannot read it.
         if (result is null or StoredEvent { Sequence: < 1 })
-            result = TryReadUnknown(name, payload, out UnknownStoredEvent? unknown) ? unknown : null;
+            result = !IsEphemeral(name) && TryReadUnknown(name, payload, out UnknownStoredEvent? unknown) ? unknown : null;
         if (result is null)
-            error ??= "the payload has no sequence";
+            error ??= IsEphemeral(name) ? "the event is never part of a log" : "the payload has no sequence";
         return result is not null;
     }
 
@@ -75,40 +88,56 @@ internal static class PayloadReader
 
     private static ConversationSummary Conversation(ReadOnlySpan<byte> payload) => Read(payload, Types.ConversationSummary);
 
+    // One of these that cannot be read must not take the place of the stored event that has its number.
+    private static bool IsEphemeral(string name) =>
+        name is EventNames.ReadReceipt or EventNames.AiResponseDelta or EventNames.TypingStart or EventNames.TypingStop;
+
     private static bool TryReadUnknown(string name, ReadOnlySpan<byte> payload, [NotNullWhen(true)] out UnknownStoredEvent? result)
     {
         result = null;
         try
         {
-            long sequence = Sequence(payload);
+            ReadOnlySpan<byte> idName = name.StartsWith("conversation:", StringComparison.Ordinal) ? "id"u8 : "conversation_id"u8;
+            (long sequence, Guid conversationId) = ReadPlace(payload, idName);
             if (sequence < 1)
                 return false;
 
-            var reader = new Utf8JsonReader(payload);
-            result = new UnknownStoredEvent(name, JsonElement.ParseValue(ref reader)) { Sequence = sequence };
+            var reader = new Utf8JsonReader(payload, AnyDepth);
+            result = new UnknownStoredEvent(name, JsonElement.ParseValue(ref reader)) { Sequence = sequence, ConversationId = conversationId };
             return true;
         }
-        catch (JsonException)
+        catch (Exception e) when (WireError.IsOfContent(e))
         {
             return false;
         }
     }
 
-    private static long Sequence(ReadOnlySpan<byte> payload)
+    private static long Sequence(ReadOnlySpan<byte> payload) => ReadPlace(payload, "id"u8).Sequence;
+
+    /// <summary>Reads the two members by which an event has its place. What is not readable is 0 or nil; of a member given twice the last counts.</summary>
+    private static (long Sequence, Guid ConversationId) ReadPlace(ReadOnlySpan<byte> payload, ReadOnlySpan<byte> idName)
     {
-        var reader = new Utf8JsonReader(payload);
-        if (!reader.Read() || reader.TokenType is not JsonTokenType.StartObject)
+        var reader = new Utf8JsonReader(payload, AnyDepth);
+        reader.Read();
+        if (reader.TokenType is not JsonTokenType.StartObject)
             throw new JsonException("The payload is not an object.");
 
+        long sequence = 0;
+        Guid conversationId = default;
         while (reader.Read() && reader.TokenType is JsonTokenType.PropertyName)
         {
             bool isSequence = reader.ValueTextEquals("sequence"u8);
+            bool isId = reader.ValueTextEquals(idName);
             reader.Read();
             if (isSequence)
-                return reader.TokenType is JsonTokenType.Number && reader.TryGetInt64(out long sequence) ? sequence : 0;
+                sequence = reader.TokenType is JsonTokenType.Number && reader.TryGetInt64(out long number) ? number : 0;
+            else if (isId)
+                conversationId = reader.TokenType is JsonTokenType.String && !reader.ValueIsEscaped && reader.TryGetGuid(out Guid id) ? id : default;
             reader.Skip();
         }
 
-        return 0;
+        // Once more, so that anything behind the payload is an error.
+        reader.Read();
+        return (sequence, conversationId);
     }
 }

@@ -6,8 +6,10 @@ namespace Campfire.Realtime.Protocol.Wire;
 /// <summary>Reads frames of both versions and both directions. Never throws for what a peer sent.</summary>
 internal static class FrameReader
 {
+    public const int MaxDepth = 512;
+
     /// <summary>Views into a frame are read with the depth of the frame, so that what was accepted once is accepted again.</summary>
-    public static readonly JsonReaderOptions JsonOptions = new() { MaxDepth = 512 };
+    public static readonly JsonReaderOptions JsonOptions = new() { MaxDepth = MaxDepth };
 
     public static bool TryReadText(ReadOnlySpan<byte> utf8, WireVersion version, out Frame frame, out WireError error)
     {
