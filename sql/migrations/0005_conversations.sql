@@ -1,0 +1,210 @@
+-- A change of a conversation: its version, its mirror, its events in the log and on the channels.
+
+create function campfire.conversation_payload(p_row public.realtime_conversations) returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    return jsonb_build_object(
+        'id', p_row.id,
+        'organization_id', p_row.organization_id,
+        'visitor_id', p_row.visitor_id,
+        'customer_name', p_row.customer_name,
+        'customer_email', p_row.customer_email,
+        'status', p_row.status,
+        'priority', p_row.priority,
+        'assigned_agent_id', p_row.assigned_agent_id,
+        'handler_type', p_row.handler_type,
+        'handler_id', p_row.handler_id,
+        'handler_epoch', p_row.handler_epoch,
+        'version', p_row.version,
+        'last_sequence', p_row.last_sequence,
+        'last_message_preview', p_row.last_message_preview,
+        'last_message_at', campfire.iso_time(p_row.last_message_at),
+        'last_message_sender_type', p_row.last_message_sender_type,
+        'created_at', campfire.iso_time(p_row.created_at),
+        'updated_at', campfire.iso_time(p_row.updated_at));
+end
+$$;
+
+-- The durable events that a change amounts to, in their order. Each takes a sequence.
+create function campfire.conversation_changes(p_old public.conversations, p_new public.conversations) returns text[]
+language plpgsql immutable
+set search_path = ''
+as $$
+declare
+    v_events text[] := '{}';
+begin
+    if p_new.status is distinct from p_old.status then
+        if p_new.status = 'closed' then
+            v_events := v_events || 'conversation:closed'::text;
+        elsif p_new.status = 'archived' then
+            v_events := v_events || 'conversation:archived'::text;
+        elsif p_old.status in ('closed', 'archived') then
+            v_events := v_events || 'conversation:reopened'::text;
+        end if;
+    end if;
+    if p_new.assigned_agent_id is distinct from p_old.assigned_agent_id then
+        v_events := v_events || case
+            when p_new.assigned_agent_id is null then 'conversation:unassigned'
+            else 'conversation:assigned'
+        end;
+    end if;
+    if v_events = '{}'
+        and (p_new.status, p_new.priority, p_new.tags, p_new.customer_name, p_new.customer_email,
+                p_new.handler_type, p_new.handler_id, p_new.handler_epoch)
+            is distinct from
+            (p_old.status, p_old.priority, p_old.tags, p_old.customer_name, p_old.customer_email,
+                p_old.handler_type, p_old.handler_id, p_old.handler_epoch)
+    then
+        v_events := '{conversation:updated}';
+    end if;
+    return v_events;
+end
+$$;
+
+-- Sequence numbers are given out here and by prepare_message, always under the lock of the
+-- conversation's row, so their order is the order of the commits.
+create function campfire.prepare_conversation() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    if tg_op = 'INSERT' then
+        new.last_sequence := 1;
+        new.version := 1;
+        new.last_message_preview := null;
+        new.last_message_at := null;
+        new.last_message_sender_type := null;
+        return new;
+    end if;
+
+    -- A program that writes back a whole row that it read earlier must not turn back the counters. At
+    -- depth 1 the update comes from outside; deeper it is prepare_message.
+    if pg_trigger_depth() = 1 then
+        new.last_sequence := old.last_sequence;
+        new.last_message_preview := old.last_message_preview;
+        new.last_message_at := old.last_message_at;
+        new.last_message_sender_type := old.last_message_sender_type;
+    end if;
+    if (new.id, new.organization_id, new.visitor_id) is distinct from (old.id, old.organization_id, old.visitor_id) then
+        perform campfire.invalid(
+            'A conversation keeps its id, its organization and its visitor.', 'Open another conversation.');
+    end if;
+    -- Whoever handled the conversation before must find its epoch spent.
+    new.handler_epoch := greatest(
+        new.handler_epoch,
+        old.handler_epoch
+            + ((new.handler_type, new.handler_id) is distinct from (old.handler_type, old.handler_id))::int);
+    new.last_sequence := new.last_sequence + cardinality(campfire.conversation_changes(old, new));
+    new.version := old.version + 1;
+    new.updated_at := clock_timestamp();
+    return new;
+end
+$$;
+
+create function campfire.sync_realtime_conversations() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+begin
+    if tg_op = 'DELETE' then
+        delete from public.realtime_conversations where id = old.id;
+        return null;
+    end if;
+    insert into public.realtime_conversations as mirror (
+        id, organization_id, visitor_id, customer_name, customer_email, status, priority,
+        assigned_agent_id, handler_type, handler_id, handler_epoch, version, last_sequence,
+        last_message_preview, last_message_at, last_message_sender_type, created_at, updated_at)
+    values (
+        new.id, new.organization_id, new.visitor_id, new.customer_name, new.customer_email, new.status,
+        new.priority, new.assigned_agent_id, new.handler_type, new.handler_id, new.handler_epoch,
+        new.version, new.last_sequence, new.last_message_preview, new.last_message_at,
+        new.last_message_sender_type, new.created_at, new.updated_at)
+    on conflict (id) do update set
+        customer_name = excluded.customer_name,
+        customer_email = excluded.customer_email,
+        status = excluded.status,
+        priority = excluded.priority,
+        assigned_agent_id = excluded.assigned_agent_id,
+        handler_type = excluded.handler_type,
+        handler_id = excluded.handler_id,
+        handler_epoch = excluded.handler_epoch,
+        version = excluded.version,
+        last_sequence = excluded.last_sequence,
+        last_message_preview = excluded.last_message_preview,
+        last_message_at = excluded.last_message_at,
+        last_message_sender_type = excluded.last_message_sender_type,
+        created_at = excluded.created_at,
+        updated_at = excluded.updated_at;
+    return null;
+end
+$$;
+
+create function campfire.write_conversation_events() returns trigger
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_events text[] := '{conversation:created}';
+    v_event text;
+    v_caller record;
+    v_payload jsonb;
+    v_sequence bigint;
+    v_topic text := 'bcast:org:' || new.organization_id;
+begin
+    if tg_op = 'UPDATE' then
+        v_events := campfire.conversation_changes(old, new);
+    end if;
+    select * into v_caller from campfire.caller();
+    select campfire.conversation_payload(mirror) into v_payload
+    from public.realtime_conversations mirror where mirror.id = new.id;
+
+    v_sequence := new.last_sequence - cardinality(v_events);
+    foreach v_event in array v_events
+    loop
+        v_sequence := v_sequence + 1;
+        insert into public.conversation_events (
+            conversation_id, sequence, event, actor_type, actor_id, data, created_at)
+        values (
+            new.id, v_sequence, v_event,
+            case v_caller.kind when 'visitor' then 'visitor' when 'user' then 'agent' else 'system' end,
+            v_caller.id,
+            v_payload || jsonb_build_object('sequence', v_sequence),
+            clock_timestamp());
+        perform realtime.send(
+            v_payload || jsonb_build_object('sequence', v_sequence), v_event, v_topic || ':conv:' || new.id, true);
+        perform realtime.send(v_payload, v_event, v_topic, true);
+        if v_event = 'conversation:created' then
+            perform realtime.send(v_payload, v_event, v_topic || ':conversations', true);
+        end if;
+    end loop;
+    return null;
+end
+$$;
+
+revoke all on all functions in schema campfire from public;
+
+create trigger prepare_conversation_trigger
+    before insert or update on public.conversations
+    for each row execute function campfire.prepare_conversation();
+
+-- Triggers fire in the order of their names: the mirror must be written before the events, which carry it.
+create trigger sync_realtime_conversations_trigger
+    after insert or update or delete on public.conversations
+    for each row execute function campfire.sync_realtime_conversations();
+
+create trigger write_conversation_events_insert_trigger
+    after insert on public.conversations
+    for each row execute function campfire.write_conversation_events();
+
+-- The condition spares the common case, a stored message, the call.
+create trigger write_conversation_events_trigger
+    after update on public.conversations
+    for each row
+    when ((old.status, old.assigned_agent_id, old.priority, old.tags, old.customer_name, old.customer_email,
+            old.handler_type, old.handler_id, old.handler_epoch)
+        is distinct from
+        (new.status, new.assigned_agent_id, new.priority, new.tags, new.customer_name, new.customer_email,
+            new.handler_type, new.handler_id, new.handler_epoch))
+    execute function campfire.write_conversation_events();

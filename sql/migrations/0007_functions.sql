@@ -1,0 +1,403 @@
+-- What clients and servers call, through PostgREST: POST /rest/v1/rpc/{function}, JSON in, JSON out.
+-- All run as owner and check the caller themselves, because a stranger must see "not found" rather
+-- than an empty result.
+
+create function public.campfire_open_conversation(
+    p_organization_id uuid,
+    p_visitor_id uuid,
+    p_customer_name text default null,
+    p_customer_email text default null,
+    p_conversation_id uuid default null,
+    p_customer jsonb default '{}',
+    p_customer_ip text default null) returns jsonb
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_id uuid;
+    v_is_new boolean := false;
+    v_customer jsonb := coalesce(p_customer, '{}');
+    v_customer_ip inet;
+begin
+    if p_organization_id is null or p_visitor_id is null then
+        perform campfire.invalid('p_organization_id and p_visitor_id are required.', 'State both as UUIDs.');
+    end if;
+    if length(p_customer_name) > 200 or length(p_customer_email) > 320 then
+        perform campfire.invalid(
+            'The customer''s name has at most 200 characters, the e-mail address at most 320.', 'Shorten it.');
+    end if;
+    if jsonb_typeof(v_customer) <> 'object' or octet_length(v_customer::text) > 8192 then
+        perform campfire.invalid(
+            'p_customer must be a JSON object of at most 8 kB.', 'Keep larger data elsewhere and refer to it.');
+    end if;
+    begin
+        -- PostgreSQL does not know the zone of a link-local address (fe80::1%eth0).
+        v_customer_ip := nullif(split_part(p_customer_ip, '%', 1), '')::inet;
+    exception when data_exception then
+        perform campfire.invalid('p_customer_ip is not an IP address.', 'Pass the address without its port, or null.');
+    end;
+    if not exists (select from public.organizations where id = p_organization_id) then
+        perform campfire.fail(404, 'campfire_not_found',
+            'There is no such organization.', 'Check the organization id.');
+    end if;
+
+    if p_conversation_id is not null then
+        select conversation.id into v_id
+        from public.conversations conversation
+        where conversation.id = p_conversation_id
+          and conversation.organization_id = p_organization_id
+          and conversation.visitor_id = p_visitor_id;
+        if not found then
+            perform campfire.fail(404, 'campfire_not_found',
+                'The visitor has no such conversation in this organization.',
+                'Leave p_conversation_id out to resume the newest conversation or open a new one.');
+        end if;
+    else
+        -- Two tabs that open at once must end up in one conversation.
+        perform pg_advisory_xact_lock(hashtextextended(p_organization_id::text || p_visitor_id, 0));
+        select conversation.id into v_id
+        from public.conversations conversation
+        where conversation.organization_id = p_organization_id
+          and conversation.visitor_id = p_visitor_id
+          and conversation.status in ('open', 'pending', 'assigned')
+        order by conversation.created_at desc, conversation.id desc
+        limit 1;
+        v_is_new := not found;
+    end if;
+
+    if v_is_new then
+        insert into public.conversations (
+            organization_id, visitor_id, customer_name, customer_email, customer, customer_ip)
+        values (
+            p_organization_id, p_visitor_id, p_customer_name, p_customer_email, v_customer, v_customer_ip)
+        returning id into v_id;
+    else
+        update public.conversations set
+            customer_name = coalesce(p_customer_name, customer_name),
+            customer_email = coalesce(p_customer_email, customer_email)
+        where id = v_id
+          and (coalesce(p_customer_name, customer_name), coalesce(p_customer_email, customer_email))
+              is distinct from (customer_name, customer_email);
+    end if;
+
+    return (
+        select jsonb_build_object('conversation', campfire.conversation_payload(mirror), 'is_new', v_is_new)
+        from public.realtime_conversations mirror
+        where mirror.id = v_id);
+end
+$$;
+
+create function public.campfire_send_message(
+    p_conversation_id uuid,
+    p_id uuid,
+    p_content text,
+    p_attachments jsonb default '[]',
+    p_metadata jsonb default '{}',
+    p_handler_epoch bigint default null,
+    p_sender jsonb default null) returns jsonb
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_caller record;
+    v_sender_type text;
+    v_sender_id text;
+    v_message public.messages;
+begin
+    if p_conversation_id is null or p_id is null then
+        perform campfire.invalid(
+            'p_conversation_id and p_id are required.', 'Choose a UUID v7 as p_id; it makes retrying safe.');
+    end if;
+    if p_sender is not null then
+        select * into v_caller from campfire.caller();
+        if v_caller.kind is distinct from 'server' then
+            perform campfire.invalid(
+                'p_sender may be stated by the server only.', 'Leave p_sender out; the token says who sends.');
+        end if;
+        if jsonb_typeof(p_sender) <> 'object' then
+            perform campfire.invalid(
+                'p_sender must be a JSON object.', 'Send {"type": …, "id": …, "name": …, "email": …}.');
+        end if;
+    end if;
+
+    select * into v_message from public.messages where id = p_id;
+    if not found then
+        begin
+            insert into public.messages (
+                id, conversation_id, content, attachments, metadata, handler_epoch,
+                sender_type, sender_id, sender_name, sender_email)
+            values (
+                p_id, p_conversation_id, p_content, p_attachments, p_metadata, p_handler_epoch,
+                p_sender ->> 'type', p_sender ->> 'id', p_sender ->> 'name', p_sender ->> 'email')
+            returning * into v_message;
+            return campfire.message_payload(v_message);
+        exception when unique_violation then
+            -- The same send at the same time; undoing the insert has given its sequence back.
+            select * into v_message from public.messages where id = p_id;
+            if not found then
+                perform campfire.fail(409, 'campfire_conflict',
+                    'An attachment''s id is already used.', 'Leave the id of an attachment out, or choose another.');
+            end if;
+        end;
+    end if;
+
+    select participant.kind, participant.id into v_sender_type, v_sender_id
+    from campfire.require_participant(p_conversation_id, true) participant;
+    if v_sender_type = 'server' then
+        v_sender_type := coalesce(p_sender ->> 'type', 'system');
+        v_sender_id := coalesce(p_sender ->> 'id', case v_sender_type when 'visitor' then v_message.sender_id end);
+    end if;
+    if (v_message.conversation_id, v_message.sender_type, v_message.sender_id)
+            is distinct from (p_conversation_id, v_sender_type, v_sender_id)
+        or (v_message.edited_at is null and v_message.deleted_at is null
+            and v_message.content is distinct from coalesce(p_content, ''))
+    then
+        perform campfire.fail(409, 'campfire_conflict',
+            'Another message already has this id.',
+            'Use a new id for each message, and the same id only to repeat the same message.');
+    end if;
+    return campfire.message_payload(v_message);
+end
+$$;
+
+create function public.campfire_events(
+    p_conversation_id uuid,
+    p_after bigint default 0,
+    p_limit int default 100) returns jsonb
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+    v_last_sequence bigint;
+    v_events jsonb;
+begin
+    perform campfire.require_participant(p_conversation_id, false);
+    perform campfire.check_limit(p_limit, 500);
+
+    select conversation.last_sequence into v_last_sequence
+    from public.conversations conversation where conversation.id = p_conversation_id;
+
+    select coalesce(jsonb_agg(
+        jsonb_build_object('event', entry.event, 'payload', coalesce(entry.data, campfire.message_payload(message)))
+        order by entry.sequence), '[]')
+    into v_events
+    from (
+        select * from public.conversation_events log
+        where log.conversation_id = p_conversation_id and log.sequence > coalesce(p_after, 0)
+        order by log.sequence
+        limit p_limit + 1) entry
+    left join public.messages message on message.id = entry.message_id;
+
+    return jsonb_build_object(
+        'events', case when jsonb_array_length(v_events) > p_limit then v_events - p_limit else v_events end,
+        'last_sequence', v_last_sequence,
+        'has_more', jsonb_array_length(v_events) > p_limit);
+end
+$$;
+
+create function public.campfire_messages(
+    p_conversation_id uuid,
+    p_before bigint default null,
+    p_limit int default 50) returns jsonb
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+    v_messages jsonb;
+begin
+    perform campfire.require_participant(p_conversation_id, false);
+    perform campfire.check_limit(p_limit, 200);
+
+    select coalesce(jsonb_agg(campfire.message_payload(message) order by message.sequence desc), '[]')
+    into v_messages
+    from (
+        select * from public.messages candidate
+        where candidate.conversation_id = p_conversation_id
+          and candidate.sequence < coalesce(p_before, 9223372036854775807)
+        order by candidate.sequence desc
+        limit p_limit + 1) message;
+
+    return jsonb_build_object(
+        'messages', case when jsonb_array_length(v_messages) > p_limit then v_messages - p_limit else v_messages end,
+        'has_more', jsonb_array_length(v_messages) > p_limit);
+end
+$$;
+
+-- Pages backwards by (updated_at, id): pass both of the last row as p_before and p_before_id.
+create function public.campfire_conversations(
+    p_organization_id uuid,
+    p_status text default null,
+    p_updated_after timestamptz default null,
+    p_before timestamptz default null,
+    p_limit int default 50,
+    p_before_id uuid default null) returns jsonb
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+    v_statuses text[] := enum_range(null::campfire.conversation_status)::text[];
+    v_caller record;
+    v_conversations jsonb;
+begin
+    select * into v_caller from campfire.caller();
+    if not (coalesce(v_caller.kind, '') = 'server'
+            and exists (select from public.organizations where id = p_organization_id))
+        and not campfire.is_member(p_organization_id)
+    then
+        perform campfire.fail(404, 'campfire_not_found',
+            'There is no such organization, or the caller is not a member of it.',
+            'Check the organization id and organization_members.');
+    end if;
+    perform campfire.check_limit(p_limit, 200);
+    if p_status is not null then
+        if p_status <> all (v_statuses) then
+            perform campfire.invalid(
+                format('There is no status %s.', p_status), 'Use ' || array_to_string(v_statuses, ', ') || '.');
+        end if;
+        v_statuses := array[p_status];
+    end if;
+
+    select coalesce(jsonb_agg(campfire.conversation_payload(page) order by page.updated_at desc, page.id desc), '[]')
+    into v_conversations
+    from (
+        select candidate.*
+        from unnest(v_statuses) as list (status)
+        cross join lateral (
+            select * from public.realtime_conversations mirror
+            where mirror.organization_id = p_organization_id
+              and mirror.status = list.status
+              and mirror.updated_at > coalesce(p_updated_after, '-infinity')
+              and (mirror.updated_at, mirror.id)
+                  < (coalesce(p_before, 'infinity'), coalesce(p_before_id, '00000000-0000-0000-0000-000000000000'))
+            order by mirror.updated_at desc, mirror.id desc
+            limit p_limit + 1) candidate
+        order by candidate.updated_at desc, candidate.id desc
+        limit p_limit + 1) page;
+
+    return jsonb_build_object(
+        'conversations', case
+            when jsonb_array_length(v_conversations) > p_limit then v_conversations - p_limit
+            else v_conversations
+        end,
+        'has_more', jsonb_array_length(v_conversations) > p_limit,
+        'server_time', campfire.iso_time(statement_timestamp()));
+end
+$$;
+
+create function public.campfire_mark(
+    p_conversation_id uuid,
+    p_delivered_through bigint default null,
+    p_read_through bigint default null) returns jsonb
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_participant record;
+    v_last_sequence bigint;
+    v_read bigint;
+    v_delivered bigint;
+    v_row public.conversation_receipts;
+    v_has_risen boolean := true;
+    v_payload jsonb;
+begin
+    select * into v_participant from campfire.require_participant(p_conversation_id, true);
+    if v_participant.kind = 'server' then
+        perform campfire.invalid(
+            'The server has no watermark of its own.', 'Call with the token of the participant who has read.');
+    end if;
+
+    select conversation.last_sequence into v_last_sequence
+    from public.conversations conversation where conversation.id = p_conversation_id;
+    v_read := greatest(least(p_read_through, v_last_sequence), 0);
+    -- What was read has arrived.
+    v_delivered := greatest(least(p_delivered_through, v_last_sequence), v_read);
+
+    insert into public.conversation_receipts as receipt (
+        conversation_id, participant_type, participant_id, organization_id, delivered_through, read_through, updated_at)
+    values (
+        p_conversation_id, v_participant.kind, v_participant.id, v_participant.organization_id,
+        v_delivered, v_read, clock_timestamp())
+    on conflict (conversation_id, participant_type, participant_id) do update set
+        delivered_through = greatest(receipt.delivered_through, excluded.delivered_through),
+        read_through = greatest(receipt.read_through, excluded.read_through),
+        updated_at = excluded.updated_at
+    where excluded.delivered_through > receipt.delivered_through or excluded.read_through > receipt.read_through
+    returning * into v_row;
+    if not found then
+        v_has_risen := false;
+        select * into v_row from public.conversation_receipts receipt
+        where receipt.conversation_id = p_conversation_id
+          and receipt.participant_type = v_participant.kind
+          and receipt.participant_id = v_participant.id;
+    end if;
+
+    v_payload := jsonb_build_object(
+        'conversation_id', v_row.conversation_id,
+        'participant_type', v_row.participant_type,
+        'participant_id', v_row.participant_id,
+        'delivered_through', v_row.delivered_through,
+        'read_through', v_row.read_through,
+        'updated_at', campfire.iso_time(v_row.updated_at));
+    if v_has_risen and v_row.delivered_through > 0 then
+        perform realtime.send(
+            v_payload, 'read:receipt',
+            'bcast:org:' || v_row.organization_id || ':conv:' || v_row.conversation_id, true);
+    end if;
+    return v_payload;
+end
+$$;
+
+create function public.campfire_find_widget_key(p_public_key text) returns jsonb
+language plpgsql stable security definer
+set search_path = ''
+as $$
+declare
+    v_key public.widget_keys;
+begin
+    select * into v_key from public.widget_keys where public_key = p_public_key;
+    if not found then
+        perform campfire.fail(404, 'campfire_not_found', 'There is no such widget key.', 'Check the key in widget_keys.');
+    end if;
+    return jsonb_build_object(
+        'organization_id', v_key.organization_id,
+        'allowed_origins', v_key.allowed_origins,
+        'is_enabled', v_key.is_enabled);
+end
+$$;
+
+create function campfire.check_limit(p_limit int, p_maximum int) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if p_limit is null or p_limit not between 1 and p_maximum then
+        perform campfire.invalid('p_limit is out of range.', format('Use 1 to %s.', p_maximum));
+    end if;
+end
+$$;
+
+revoke all on all functions in schema campfire from public;
+
+revoke all on function
+    public.campfire_open_conversation(uuid, uuid, text, text, uuid, jsonb, text),
+    public.campfire_send_message(uuid, uuid, text, jsonb, jsonb, bigint, jsonb),
+    public.campfire_events(uuid, bigint, int),
+    public.campfire_messages(uuid, bigint, int),
+    public.campfire_conversations(uuid, text, timestamptz, timestamptz, int, uuid),
+    public.campfire_mark(uuid, bigint, bigint),
+    public.campfire_find_widget_key(text)
+    from public, anon, authenticated, service_role;
+
+grant execute on function
+    public.campfire_open_conversation(uuid, uuid, text, text, uuid, jsonb, text),
+    public.campfire_find_widget_key(text)
+    to service_role;
+grant execute on function
+    public.campfire_send_message(uuid, uuid, text, jsonb, jsonb, bigint, jsonb),
+    public.campfire_events(uuid, bigint, int),
+    public.campfire_messages(uuid, bigint, int)
+    to anon, authenticated, service_role;
+grant execute on function public.campfire_mark(uuid, bigint, bigint) to anon, authenticated;
+grant execute on function
+    public.campfire_conversations(uuid, text, timestamptz, timestamptz, int, uuid)
+    to authenticated, service_role;

@@ -1,0 +1,60 @@
+-- What leaves the database by itself. Only scalar columns are published: one array, enum or JSON column
+-- in a publication is enough to break postgres_changes for every listener of it.
+-- Tables of the application in the same publication stay as they are.
+
+do $$
+declare
+    v_table regclass;
+begin
+    if not exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime') then
+        create publication supabase_realtime;
+    end if;
+    if exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime' and puballtables) then
+        raise exception 'The publication supabase_realtime is FOR ALL TABLES, so it cannot be limited to scalar columns.'
+            using errcode = 'object_not_in_prerequisite_state',
+                  hint = 'Drop it and create it again with the tables that are listened to.';
+    end if;
+
+    for v_table in
+        select relation.prrelid::regclass
+        from pg_catalog.pg_publication_rel relation
+        join pg_catalog.pg_publication publication on publication.oid = relation.prpubid
+        where publication.pubname = 'supabase_realtime'
+          and relation.prrelid in (
+              'public.conversations'::regclass, 'public.messages'::regclass, 'public.realtime_conversations'::regclass)
+    loop
+        execute format('alter publication supabase_realtime drop table %s', v_table);
+    end loop;
+
+    alter publication supabase_realtime add table
+        public.conversations (id, organization_id, customer_name, customer_email, created_at, updated_at),
+        public.messages (
+            id, conversation_id, organization_id, content, sender_type, sender_name, sender_email, created_at),
+        public.realtime_conversations;
+end
+$$;
+
+-- Who may join a private channel. Realtime asks with rows that have neither event nor payload, so only
+-- the topic, the extension and the token can decide. On Supabase these tables belong to somebody else,
+-- and creating and dropping policies is all that postgres may do there.
+
+drop policy if exists campfire_messages_select_participant on realtime.messages;
+create policy campfire_messages_select_participant on realtime.messages
+    for select to anon, authenticated
+    using (
+        extension in ('broadcast', 'presence')
+        and (select campfire.can_receive((select realtime.topic()))));
+
+drop policy if exists campfire_messages_insert_typing on realtime.messages;
+create policy campfire_messages_insert_typing on realtime.messages
+    for insert to anon, authenticated
+    with check (
+        extension = 'broadcast'
+        and (select campfire.can_broadcast((select realtime.topic()))));
+
+drop policy if exists campfire_messages_insert_presence on realtime.messages;
+create policy campfire_messages_insert_presence on realtime.messages
+    for insert to anon, authenticated
+    with check (
+        extension = 'presence'
+        and (select campfire.can_track_presence((select realtime.topic()))));
