@@ -1,0 +1,133 @@
+using Campfire.Realtime.Migrations.Running;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace Campfire.Realtime.Migrations;
+
+/// <summary>Brings a Supabase database to the schema of this package.</summary>
+/// <remarks>
+/// <para>Each script runs in one transaction together with its entry in <c>campfire.migrations</c>, so an interrupted run
+/// leaves a database that the next run continues. Several migrators may start at once: one runs, the others wait and then
+/// find nothing to do.</para>
+/// <para>Connect as <c>postgres</c>, directly or through the pooler in session mode; a pooler in transaction mode cannot
+/// hold the lock that keeps migrators apart.</para>
+/// <para>Instances are thread-safe and hold no connection between calls.</para>
+/// </remarks>
+public sealed partial class CampfireMigrator
+{
+    private readonly Func<NpgsqlConnection> _createConnection;
+    private readonly CampfireMigratorOptions _options;
+    private readonly IReadOnlyList<CampfireMigration> _migrations;
+    private readonly ILogger _logger;
+
+    /// <summary>Creates a migrator for the database of a connection string.</summary>
+    /// <param name="connectionString">An Npgsql connection string.</param>
+    /// <param name="options">The settings, or <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentException"><paramref name="connectionString"/> is empty or not a connection string.</exception>
+    public CampfireMigrator(string connectionString, CampfireMigratorOptions? options = null)
+        : this(connectionString, options, CampfireMigrations.All)
+    {
+    }
+
+    /// <summary>Creates a migrator for the database of a data source.</summary>
+    /// <param name="dataSource">Where connections come from; it stays the caller's to dispose.</param>
+    /// <param name="options">The settings, or <see langword="null"/> for the defaults.</param>
+    public CampfireMigrator(NpgsqlDataSource dataSource, CampfireMigratorOptions? options = null)
+        : this((dataSource ?? throw new ArgumentNullException(nameof(dataSource))).CreateConnection, options, CampfireMigrations.All)
+    {
+    }
+
+    internal CampfireMigrator(
+        string connectionString, CampfireMigratorOptions? options, IReadOnlyList<CampfireMigration> migrations)
+        : this(CreateFactory(connectionString), options, migrations)
+    {
+    }
+
+    private CampfireMigrator(
+        Func<NpgsqlConnection> createConnection, CampfireMigratorOptions? options, IReadOnlyList<CampfireMigration> migrations)
+    {
+        _createConnection = createConnection;
+        _options = options ?? new CampfireMigratorOptions();
+        _migrations = migrations;
+        _logger = _options.LoggerFactory.CreateLogger<CampfireMigrator>();
+    }
+
+    /// <summary>Applies the scripts that the database does not have yet.</summary>
+    /// <param name="cancellationToken">Ends the wait for another migrator, or the running script, which is rolled back.</param>
+    /// <returns>What was applied.</returns>
+    /// <exception cref="CampfireMigrationException">The database could not be migrated; the code and the message say why.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public async Task<MigrationResult> MigrateAsync(CancellationToken cancellationToken = default)
+    {
+        NpgsqlConnection connection = _createConnection();
+        await using (connection.ConfigureAwait(false))
+        {
+            MigrationSession session = new(connection, _options.ScriptTimeout);
+            await session.OpenAsync(cancellationToken).ConfigureAwait(false);
+            if (!await session.TryLockAsync(cancellationToken).ConfigureAwait(false))
+            {
+                WaitingForOtherMigrator();
+                await session.LockAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            try
+            {
+                return await ApplyPendingAsync(session, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                await session.UnlockAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Returns the scripts that <see cref="MigrateAsync"/> would apply; changes nothing.</summary>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>The scripts in running order; empty when the database is current.</returns>
+    /// <exception cref="CampfireMigrationException">The database cannot be migrated; the code and the message say why.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public async Task<IReadOnlyList<CampfireMigration>> GetPendingAsync(CancellationToken cancellationToken = default)
+    {
+        NpgsqlConnection connection = _createConnection();
+        await using (connection.ConfigureAwait(false))
+        {
+            MigrationSession session = new(connection, _options.ScriptTimeout);
+            await session.OpenAsync(cancellationToken).ConfigureAwait(false);
+            return MigrationPlan.FindPending(_migrations, await session.ReadJournalAsync(cancellationToken).ConfigureAwait(false));
+        }
+    }
+
+    private async Task<MigrationResult> ApplyPendingAsync(MigrationSession session, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<CampfireMigration> pending = MigrationPlan.FindPending(
+            _migrations, await session.ReadJournalAsync(cancellationToken).ConfigureAwait(false));
+        if (pending.Count == 0)
+        {
+            UpToDate(_migrations.Count);
+            return new MigrationResult(pending);
+        }
+
+        await session.CreateJournalAsync(cancellationToken).ConfigureAwait(false);
+        for (int index = 0; index < pending.Count; index++)
+        {
+            CampfireMigration migration = pending[index];
+            Applying(migration.Name, index + 1, pending.Count);
+            _options.Progress?.Report(new(migration, index + 1, pending.Count, IsApplied: false));
+            await session.ApplyAsync(migration, cancellationToken).ConfigureAwait(false);
+            _options.Progress?.Report(new(migration, index + 1, pending.Count, IsApplied: true));
+        }
+
+        await session.ReloadPostgrestAsync(cancellationToken).ConfigureAwait(false);
+        Migrated(pending.Count);
+        return new MigrationResult(pending);
+    }
+
+    private static Func<NpgsqlConnection> CreateFactory(string connectionString)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
+
+        // The lock belongs to the session, so the session must end with the run.
+        string unpooled = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString;
+        return () => new NpgsqlConnection(unpooled);
+    }
+}

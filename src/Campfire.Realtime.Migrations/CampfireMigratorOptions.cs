@@ -1,0 +1,20 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Campfire.Realtime.Migrations;
+
+/// <summary>Configures a <see cref="CampfireMigrator"/>.</summary>
+public sealed class CampfireMigratorOptions
+{
+    /// <summary>Gets or sets how long one script may run; <see cref="TimeSpan.Zero"/> is without limit.</summary>
+    /// <value>Ten minutes by default. Waiting for another migrator does not count.</value>
+    public TimeSpan ScriptTimeout { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Gets or sets who is told before and after each script.</summary>
+    /// <value><see langword="null"/> by default.</value>
+    public IProgress<MigrationProgress>? Progress { get; set; }
+
+    /// <summary>Gets or sets where the migrator logs to.</summary>
+    /// <value>Nowhere by default.</value>
+    public ILoggerFactory LoggerFactory { get; set; } = NullLoggerFactory.Instance;
+}

@@ -1,0 +1,3 @@
+namespace Campfire.Realtime.Migrations.Running;
+
+internal sealed record JournalEntry(string Name, string Checksum);
