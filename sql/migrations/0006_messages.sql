@@ -161,13 +161,6 @@ begin
     new.organization_id := v_conversation.organization_id;
     new.sequence := v_conversation.last_sequence;
     new.created_at := v_conversation.last_message_at;
-
-    -- Realtime drops what is too large without telling anybody.
-    if octet_length(campfire.message_payload(new)::text) > 60000 then
-        perform campfire.invalid(
-            'The message with its attachments and metadata is larger than 60 kB.',
-            'Split the text, or attach it as a file.');
-    end if;
     return new;
 end
 $$;
@@ -183,6 +176,13 @@ declare
     v_conversation jsonb;
     v_topic text := 'bcast:org:' || new.organization_id;
 begin
+    -- Realtime drops what is too large without telling anybody.
+    if octet_length(v_payload::text) > 60000 then
+        perform campfire.invalid(
+            'The message with its attachments and metadata is larger than 60 kB.',
+            'Split the text, or attach it as a file.');
+    end if;
+
     insert into public.conversation_events (
         conversation_id, sequence, event, message_id, actor_type, actor_id, created_at)
     values (
