@@ -1,0 +1,29 @@
+namespace Campfire.Realtime.Emulator;
+
+/// <summary>Why the emulator could not start or go on.</summary>
+public enum CampfireEmulatorErrorCode
+{
+    /// <summary>No PostgreSQL 15 or newer is installed and no Docker engine answers.</summary>
+    PostgresNotFound,
+
+    /// <summary>PostgreSQL is installed but did not start; the message carries its last log lines.</summary>
+    PostgresDidNotStart,
+
+    /// <summary>The process runs as root and no way to run PostgreSQL as another user was found.</summary>
+    UnprivilegedUserNotFound,
+
+    /// <summary>Another program listens on the requested port.</summary>
+    PortInUse,
+
+    /// <summary>A living emulator uses the data directory.</summary>
+    DataDirectoryInUse,
+
+    /// <summary>The data directory cannot be used: it holds other files or is not accessible.</summary>
+    DataDirectoryUnusable,
+
+    /// <summary>The server named by <see cref="CampfireEmulatorOptions.ConnectionString"/> cannot be reached or used.</summary>
+    DatabaseUnusable,
+
+    /// <summary>Supabase's surroundings or the product's migrations could not be applied.</summary>
+    SetupFailed,
+}

@@ -1,0 +1,51 @@
+using DotNet.Testcontainers.Builders;
+using Testcontainers.PostgreSql;
+
+namespace Campfire.Realtime.Emulator.Database;
+
+internal sealed class ContainerServer : IDatabaseServer
+{
+    private const string Image = "postgres:17-alpine";
+    private readonly PostgreSqlContainer _container;
+
+    private ContainerServer(PostgreSqlContainer container)
+    {
+        _container = container;
+    }
+
+    public string AdminConnectionString => _container.GetConnectionString();
+
+    public ValueTask DisposeAsync() => _container.DisposeAsync();
+
+    // Null when no Docker engine answers.
+    public static async Task<ContainerServer?> TryStartAsync(CancellationToken cancellationToken)
+    {
+        PostgreSqlContainer container;
+        try
+        {
+            container = new PostgreSqlBuilder(Image)
+                .WithUsername(Surroundings.AdminRole)
+                .WithDatabase("postgres")
+                .WithCommand("-c", "wal_level=logical", "-c", "fsync=off", "-c", "full_page_writes=off")
+                .Build();
+        }
+        catch (DockerUnavailableException)
+        {
+            return null;
+        }
+        try
+        {
+            await container.StartAsync(cancellationToken).ConfigureAwait(false);
+            await Surroundings.InstallAsync(container.GetConnectionString(), cancellationToken).ConfigureAwait(false);
+            return new ContainerServer(container);
+        }
+        catch (Exception failure) when (failure is not OperationCanceledException)
+        {
+            await container.DisposeAsync().ConfigureAwait(false);
+            if (failure is DockerUnavailableException)
+                return null;
+            throw new CampfireEmulatorException(
+                CampfireEmulatorErrorCode.PostgresDidNotStart, $"The container {Image} did not start: {failure.Message}", failure);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+using Npgsql;
+
+namespace Campfire.Realtime.Emulator.Database;
+
+internal sealed class EmulatorDatabase : IAsyncDisposable
+{
+    private readonly IDatabaseServer _server;
+
+    private EmulatorDatabase(IDatabaseServer server, EmulatorSecrets secrets)
+    {
+        _server = server;
+        OwnerConnectionString = As("postgres", secrets.PostgresPassword);
+        Admin = NpgsqlDataSource.Create(AdminConnectionString);
+        Authenticator = NpgsqlDataSource.Create(As("authenticator", secrets.AuthenticatorPassword));
+    }
+
+    public string AdminConnectionString => new NpgsqlConnectionStringBuilder(_server.AdminConnectionString)
+    {
+        ApplicationName = "campfire-realtime",
+        MaxAutoPrepare = 20,
+        MaxPoolSize = 20,
+    }.ConnectionString;
+
+    // As the role that Supabase gives to a project's owner.
+    public string OwnerConnectionString { get; }
+
+    public NpgsqlDataSource Admin { get; }
+
+    // As the role that PostgREST logs in with.
+    public NpgsqlDataSource Authenticator { get; }
+
+    public static async Task<EmulatorDatabase> StartAsync(
+        CampfireEmulatorOptions options, ClusterFolder? folder, EmulatorSecrets secrets, CancellationToken cancellationToken)
+    {
+        var server = await StartServerAsync(options, folder, cancellationToken).ConfigureAwait(false);
+        var database = new EmulatorDatabase(server, secrets);
+        try
+        {
+            await database.SetPasswordsAsync(secrets, cancellationToken).ConfigureAwait(false);
+            return database;
+        }
+        catch
+        {
+            await database.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Authenticator.DisposeAsync().ConfigureAwait(false);
+        await Admin.DisposeAsync().ConfigureAwait(false);
+        await _server.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static async Task<IDatabaseServer> StartServerAsync(
+        CampfireEmulatorOptions options, ClusterFolder? folder, CancellationToken cancellationToken)
+    {
+        if (options.ConnectionString is { } existing)
+            return await ExistingServer.UseAsync(existing, cancellationToken).ConfigureAwait(false);
+
+        folder ??= ClusterFolder.CreateTemporary();
+        var directories = options.PostgresBinDirectory is { } chosen ? [chosen] : PostgresInstallation.UsualDirectories();
+        var installation = await PostgresInstallation.FindAsync(directories, folder.MajorVersion, cancellationToken).ConfigureAwait(false);
+        if (installation is not null)
+            return await PrivateCluster.StartAsync(folder, installation, cancellationToken).ConfigureAwait(false);
+
+        var isTemporary = folder.IsTemporary;
+        folder.Release();
+        // A container keeps nothing between runs, and a chosen folder is a wish to be told when it is wrong.
+        if (isTemporary && options.PostgresBinDirectory is null
+            && await ContainerServer.TryStartAsync(cancellationToken).ConfigureAwait(false) is { } container)
+        {
+            return container;
+        }
+        throw NotFound(options.PostgresBinDirectory, folder.MajorVersion);
+    }
+
+    private static CampfireEmulatorException NotFound(string? searchedDirectory, int? neededVersion)
+    {
+        var version = neededVersion is null ? $"{PostgresInstallation.OldestMajorVersion} or newer" : $"{neededVersion}, which wrote this data directory,";
+        var message = searchedDirectory is not null
+            ? $"{searchedDirectory} does not hold postgres, initdb and pg_ctl of PostgreSQL {version}."
+            : $"PostgreSQL {version} was not found in PATH or the usual folders. Install it " +
+              "(Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17; Windows: winget install PostgreSQL.PostgreSQL.17), " +
+              "start Docker, or name a server with a connection string.";
+        return new CampfireEmulatorException(CampfireEmulatorErrorCode.PostgresNotFound, message);
+    }
+
+    private async Task SetPasswordsAsync(EmulatorSecrets secrets, CancellationToken cancellationToken)
+    {
+        // The passwords are ours and hexadecimal, so that they need no quoting.
+        var command = Admin.CreateCommand($"""
+            alter role postgres password '{secrets.PostgresPassword}';
+            alter role authenticator password '{secrets.AuthenticatorPassword}';
+            """);
+        await using (command.ConfigureAwait(false))
+            await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private string As(string role, string password) => new NpgsqlConnectionStringBuilder(_server.AdminConnectionString)
+    {
+        Username = role,
+        Password = password,
+        MaxAutoPrepare = 50,
+        IncludeErrorDetail = true,
+    }.ConnectionString;
+}

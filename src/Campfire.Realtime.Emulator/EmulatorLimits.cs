@@ -1,0 +1,41 @@
+namespace Campfire.Realtime.Emulator;
+
+/// <summary>The quotas of the emulated project. The defaults are those of Supabase Realtime 2.129.</summary>
+public sealed class EmulatorLimits
+{
+    /// <summary>Sockets with at least one joined channel; further upgrades and joins are refused.</summary>
+    /// <value>200 by default.</value>
+    public int MaxConcurrentUsers { get; set; } = 200;
+
+    /// <summary>Channels on one socket; further joins are refused with <c>ChannelRateLimitReached</c>.</summary>
+    /// <value>100 by default.</value>
+    public int MaxChannelsPerClient { get; set; } = 100;
+
+    /// <summary>Presence calls of one channel in <see cref="ClientPresenceWindow"/>; one more closes the channel.</summary>
+    /// <value>5 by default.</value>
+    public int MaxClientPresenceEventsPerWindow { get; set; } = 5;
+
+    /// <summary>The window in which <see cref="MaxClientPresenceEventsPerWindow"/> is counted.</summary>
+    /// <value>30 seconds by default.</value>
+    public TimeSpan ClientPresenceWindow { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Size of one broadcast or presence payload, in units of 1,000 bytes.</summary>
+    /// <value>3,000 by default.</value>
+    public int MaxPayloadSizeInKilobytes { get; set; } = 3000;
+
+    /// <summary>Frames that may wait for a slow socket before it is closed.</summary>
+    /// <value>8,192 by default.</value>
+    public int MaxQueuedFramesPerSocket { get; set; } = 8192;
+
+    /// <summary>Whether the project accepts private channels only.</summary>
+    /// <value><see langword="false"/> by default.</value>
+    public bool IsPrivateOnly { get; set; }
+
+    /// <summary>How long a socket may stay without a byte from the client before it is closed with 1000.</summary>
+    /// <value>66 seconds by default.</value>
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(66);
+
+    internal int MaxPayloadBytes => (MaxPayloadSizeInKilobytes * 1000) + 500;
+
+    internal EmulatorLimits Copy() => (EmulatorLimits)MemberwiseClone();
+}

@@ -1,0 +1,94 @@
+using System.Net;
+using Campfire.Realtime.Emulator.Auth;
+using Campfire.Realtime.Emulator.Database;
+using Campfire.Realtime.Emulator.Rest;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Campfire.Realtime.Emulator.Hosting;
+
+internal sealed class EmulatorHost : IAsyncDisposable
+{
+    // What Realtime's own parser takes; larger bodies are answered 413.
+    private const long MaxRequestBodyBytes = 8_000_000;
+
+    private readonly WebApplication _app;
+    private readonly FunctionCatalog _catalog;
+
+    private EmulatorHost(WebApplication app, FunctionCatalog catalog, EmulatorFaults faults)
+    {
+        _app = app;
+        _catalog = catalog;
+        Faults = faults;
+        var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        Url = new Uri(address);
+    }
+
+    public Uri Url { get; }
+
+    public EmulatorFaults Faults { get; }
+
+    public static async Task<EmulatorHost> StartAsync(
+        CampfireEmulatorOptions options, EmulatorSecrets secrets, EmulatorDatabase database, CancellationToken cancellationToken)
+    {
+        var keys = new ApiKeys(secrets);
+        var verifier = new TokenVerifier(secrets.JwtSecret, options.TimeProvider);
+        var catalog = new FunctionCatalog(database.Authenticator);
+        var rpc = new RpcEndpoint(database.Authenticator, catalog, keys, verifier);
+        var faults = new EmulatorFaults();
+
+        var app = Build(options);
+        app.UseMiddleware<AnyOrigin>();
+        app.UseRouting();
+        app.MapPost("/rest/v1/rpc/{function}", rpc.CallAsync);
+        app.Map("/rest/v1/{**rest}", RpcEndpoint.RefuseTableAsync);
+        try
+        {
+            await app.StartAsync(cancellationToken).ConfigureAwait(false);
+            return new EmulatorHost(app, catalog, faults);
+        }
+        catch (IOException failure) when (failure.InnerException is AddressInUseException)
+        {
+            await app.DisposeAsync().ConfigureAwait(false);
+            throw new CampfireEmulatorException(
+                CampfireEmulatorErrorCode.PortInUse,
+                $"Port {options.Port} is in use by another program. Stop that program or choose another port (campfire up --port), 0 for a free one.",
+                failure);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.DisposeAsync().ConfigureAwait(false);
+        _catalog.Dispose();
+    }
+
+    private static WebApplication Build(CampfireEmulatorOptions options)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(options.LoggerFactory);
+        builder.Services.AddSingleton<IHostLifetime, GuestLifetime>();
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes;
+            kestrel.Listen(IPAddress.Loopback, options.Port);
+        });
+        return builder.Build();
+    }
+
+    // The emulator is a guest in somebody's process: signals belong to the host, not to this web server.
+    private sealed class GuestLifetime : IHostLifetime
+    {
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
