@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace Campfire.Realtime.Emulator.Database;
@@ -5,13 +6,15 @@ namespace Campfire.Realtime.Emulator.Database;
 internal sealed class EmulatorDatabase : IAsyncDisposable
 {
     private readonly IDatabaseServer _server;
+    private readonly PartitionKeeper _partitions;
 
-    private EmulatorDatabase(IDatabaseServer server, EmulatorSecrets secrets)
+    private EmulatorDatabase(IDatabaseServer server, EmulatorSecrets secrets, CampfireEmulatorOptions options)
     {
         _server = server;
         OwnerConnectionString = As("postgres", secrets.PostgresPassword);
         Admin = NpgsqlDataSource.Create(AdminConnectionString);
         Authenticator = NpgsqlDataSource.Create(As("authenticator", secrets.AuthenticatorPassword));
+        _partitions = new PartitionKeeper(Admin, options.TimeProvider, options.LoggerFactory.CreateLogger<PartitionKeeper>());
     }
 
     public string AdminConnectionString => new NpgsqlConnectionStringBuilder(_server.AdminConnectionString)
@@ -33,10 +36,11 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         CampfireEmulatorOptions options, ClusterFolder? folder, EmulatorSecrets secrets, CancellationToken cancellationToken)
     {
         var server = await StartServerAsync(options, folder, cancellationToken).ConfigureAwait(false);
-        var database = new EmulatorDatabase(server, secrets);
+        var database = new EmulatorDatabase(server, secrets, options);
         try
         {
             await database.SetPasswordsAsync(secrets, cancellationToken).ConfigureAwait(false);
+            await database._partitions.StartAsync(cancellationToken).ConfigureAwait(false);
             return database;
         }
         catch
@@ -48,6 +52,7 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _partitions.DisposeAsync().ConfigureAwait(false);
         await Authenticator.DisposeAsync().ConfigureAwait(false);
         await Admin.DisposeAsync().ConfigureAwait(false);
         await _server.DisposeAsync().ConfigureAwait(false);

@@ -1,6 +1,8 @@
 using System.Net;
+using System.Net.WebSockets;
 using Campfire.Realtime.Emulator.Auth;
 using Campfire.Realtime.Emulator.Database;
+using Campfire.Realtime.Emulator.Realtime;
 using Campfire.Realtime.Emulator.Rest;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -10,6 +12,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Emulator.Hosting;
 
@@ -20,19 +23,20 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly FunctionCatalog _catalog;
+    private readonly RealtimeServices _realtime;
 
-    private EmulatorHost(WebApplication app, FunctionCatalog catalog, EmulatorFaults faults)
+    private EmulatorHost(WebApplication app, FunctionCatalog catalog, RealtimeServices realtime)
     {
         _app = app;
         _catalog = catalog;
-        Faults = faults;
+        _realtime = realtime;
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Url = new Uri(address);
     }
 
     public Uri Url { get; }
 
-    public EmulatorFaults Faults { get; }
+    public EmulatorFaults Faults => _realtime.Faults;
 
     public static async Task<EmulatorHost> StartAsync(
         CampfireEmulatorOptions options, EmulatorSecrets secrets, EmulatorDatabase database, CancellationToken cancellationToken)
@@ -41,17 +45,22 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var verifier = new TokenVerifier(secrets.JwtSecret, options.TimeProvider);
         var catalog = new FunctionCatalog(database.Authenticator);
         var rpc = new RpcEndpoint(database.Authenticator, catalog, keys, verifier);
-        var faults = new EmulatorFaults();
+        var realtime = CreateRealtime(options, database, verifier);
+        var socket = new SocketEndpoint(realtime, keys, options.LoggerFactory);
 
         var app = Build(options);
         app.UseMiddleware<AnyOrigin>();
+        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
         app.UseRouting();
+        app.Map("/realtime/v1/websocket", socket.ConnectAsync);
+        app.Map("/socket/websocket", socket.ConnectAsync);
         app.MapPost("/rest/v1/rpc/{function}", rpc.CallAsync);
         app.Map("/rest/v1/{**rest}", RpcEndpoint.RefuseTableAsync);
         try
         {
             await app.StartAsync(cancellationToken).ConfigureAwait(false);
-            return new EmulatorHost(app, catalog, faults);
+            await realtime.Stream.StartAsync(cancellationToken).ConfigureAwait(false);
+            return new EmulatorHost(app, catalog, realtime);
         }
         catch (IOException failure) when (failure.InnerException is AddressInUseException)
         {
@@ -65,8 +74,28 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // 1012, "service restart", is how a Realtime that goes down says so.
+        await _realtime.Sockets.CloseAllAsync((WebSocketCloseStatus)1012).ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
+        await _realtime.Stream.DisposeAsync().ConfigureAwait(false);
         _catalog.Dispose();
+    }
+
+    private static RealtimeServices CreateRealtime(CampfireEmulatorOptions options, EmulatorDatabase database, TokenVerifier verifier)
+    {
+        var faults = new EmulatorFaults(options.TimeProvider);
+        var sockets = new SocketRegistry();
+        var hub = new TopicHub(faults);
+        faults.Attach(hub, sockets);
+        var stream = new MessageStream(
+            database.AdminConnectionString, hub, options.Limits, options.TimeProvider, options.LoggerFactory.CreateLogger<MessageStream>());
+        var admission = new ChannelAdmission(
+            verifier,
+            new MessagePolicies(database.Admin),
+            new MessageHistory(database.Admin),
+            options.Limits,
+            options.LoggerFactory.CreateLogger<ChannelAdmission>());
+        return new RealtimeServices(hub, sockets, admission, stream, verifier, faults, options.Limits, options.Delays, options.TimeProvider);
     }
 
     private static WebApplication Build(CampfireEmulatorOptions options)

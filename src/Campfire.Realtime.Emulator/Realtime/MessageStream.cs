@@ -1,0 +1,164 @@
+using System.Text;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Npgsql.Replication;
+using Npgsql.Replication.PgOutput;
+using Npgsql.Replication.PgOutput.Messages;
+
+namespace Campfire.Realtime.Emulator.Realtime;
+
+// Broadcasts from the database: rows inserted into realtime.messages, as they are committed.
+internal sealed partial class MessageStream : IAsyncDisposable
+{
+    private const string Publication = "supabase_realtime_messages_publication";
+    private const string SlotPrefix = "supabase_realtime_messages_replication_slot_";
+    private static readonly TimeSpan _reconnectDelay = TimeSpan.FromMilliseconds(500);
+
+    private readonly string _connectionString;
+    private readonly TopicHub _hub;
+    private readonly EmulatorLimits _limits;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly CancellationTokenSource _stopping = new();
+    private volatile TaskCompletionSource _established = NewSignal();
+    private Task _running = Task.CompletedTask;
+
+    public MessageStream(string connectionString, TopicHub hub, EmulatorLimits limits, TimeProvider time, ILogger<MessageStream> logger)
+    {
+        _connectionString = connectionString;
+        _hub = hub;
+        _limits = limits;
+        _time = time;
+        _logger = logger;
+    }
+
+    // Completed while rows are being streamed.
+    public Task Established => _established.Task;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _running = RunAsync(_stopping.Token);
+        var first = await Task.WhenAny(_established.Task, _running).WaitAsync(cancellationToken).ConfigureAwait(false);
+        await first.ConfigureAwait(false);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _running.ConfigureAwait(false);
+        _stopping.Dispose();
+    }
+
+    private async Task RunAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                await StreamAsync(stopping).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception failure) when (failure is NpgsqlException or IOException or ObjectDisposedException)
+            {
+                if (_established.Task.IsCompleted)
+                    _established = NewSignal();
+                StreamLost(failure);
+                await DelayAsync(stopping).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task DelayAsync(CancellationToken stopping)
+    {
+        try
+        {
+            await Task.Delay(_reconnectDelay, _time, stopping).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return;
+        }
+    }
+
+    private async Task StreamAsync(CancellationToken stopping)
+    {
+        var connection = new LogicalReplicationConnection(_connectionString);
+        await using (connection.ConfigureAwait(false))
+        {
+            await connection.Open(stopping).ConfigureAwait(false);
+            // The slot is temporary, as Realtime's is: what is inserted while nobody streams is delivered by nobody.
+            var slot = await connection.CreatePgOutputReplicationSlot(
+                SlotPrefix + Guid.NewGuid().ToString("N"),
+                temporarySlot: true,
+                slotSnapshotInitMode: LogicalSlotSnapshotInitMode.NoExport,
+                cancellationToken: stopping).ConfigureAwait(false);
+            // Nothing committed from here on is missed, though the stream itself only starts below.
+            _established.TrySetResult();
+
+            var options = new PgOutputReplicationOptions(Publication, PgOutputProtocolVersion.V2, binary: true);
+            await foreach (var message in connection.StartReplication(slot, options, stopping).ConfigureAwait(false))
+            {
+                if (message is InsertMessage insert)
+                    await PublishAsync(insert, stopping).ConfigureAwait(false);
+                connection.SetReplicationStatus(message.WalEnd);
+            }
+        }
+    }
+
+    private async Task PublishAsync(InsertMessage insert, CancellationToken stopping)
+    {
+        string? topic = null, userEvent = null;
+        byte[]? payload = null, binaryPayload = null;
+        Guid? id = null;
+        var isPrivate = false;
+        await foreach (var value in insert.NewRow.ConfigureAwait(false))
+        {
+            if (value.IsDBNull)
+                continue;
+            switch (value.GetFieldName())
+            {
+                case "topic":
+                    topic = await value.Get<string>(stopping).ConfigureAwait(false);
+                    break;
+                case "event":
+                    userEvent = await value.Get<string>(stopping).ConfigureAwait(false);
+                    break;
+                case "payload":
+                    payload = await value.Get<byte[]>(stopping).ConfigureAwait(false);
+                    break;
+                case "binary_payload":
+                    binaryPayload = await value.Get<byte[]>(stopping).ConfigureAwait(false);
+                    break;
+                case "private":
+                    isPrivate = await value.Get<bool>(stopping).ConfigureAwait(false);
+                    break;
+                case "id":
+                    id = await value.Get<Guid>(stopping).ConfigureAwait(false);
+                    break;
+            }
+        }
+
+        if (topic is null || userEvent is null || id is null || (payload ?? binaryPayload) is not { } bytes)
+        {
+            RowIncomplete();
+            return;
+        }
+        if (bytes.Length > _limits.MaxPayloadBytes)
+        {
+            RowTooLarge(bytes.Length);
+            return;
+        }
+        if (_hub.Find(topic, isPrivate) is not { } audience)
+            return;
+        var frames = BroadcastFrames.User(audience.WireName, Encoding.UTF8.GetBytes(userEvent), bytes, payload is null, id.Value.ToString());
+        if (frames is null)
+            NameTooLong();
+        else
+            _hub.Broadcast(audience, frames, sender: null);
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

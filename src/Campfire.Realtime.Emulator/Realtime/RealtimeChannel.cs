@@ -1,0 +1,172 @@
+using System.Text;
+using Campfire.Realtime.Protocol.Wire;
+
+namespace Campfire.Realtime.Emulator.Realtime;
+
+// One joined topic on one socket. Messages reach it from the socket's read loop, one at a time; timers and faults may
+// close it from anywhere.
+internal sealed partial class RealtimeChannel
+{
+    // A long-lived token is looked at again now and then, as Realtime does; it also keeps timers within their range.
+    private static readonly TimeSpan _longestTokenCheck = TimeSpan.FromMinutes(5);
+
+    private readonly RealtimeServices _services;
+    private readonly JoinRequest _request;
+    private readonly HashSet<string>? _replayedIds;
+    private readonly Queue<DateTimeOffset> _presenceCalls = new();
+    private readonly byte[] _joinRef;
+    private readonly byte[] _topic;
+    private ChannelIdentity _identity;
+    private volatile bool _canReadBroadcast;
+    private volatile bool _canReadPresence;
+    private WriteAccess? _write;
+    private Topic? _audience;
+    private ITimer? _tokenTimer;
+    private int _isClosed;
+
+    public RealtimeChannel(RealtimeServices services, RealtimeSocket socket, string subTopic, byte[] joinRef, JoinRequest request, Admission admission)
+    {
+        _services = services;
+        _request = request;
+        _identity = admission.Identity;
+        Socket = socket;
+        SubTopic = subTopic;
+        _joinRef = joinRef;
+        _topic = Encoding.UTF8.GetBytes(Topic.Prefix + subTopic);
+        _canReadBroadcast = admission.Read.Broadcast;
+        _canReadPresence = admission.Read.Presence;
+        if (!request.IsPrivate)
+            _write = new WriteAccess(Broadcast: true, Presence: true);
+        if (admission.Replayed.Count > 0)
+            _replayedIds = [.. admission.Replayed.Select(frames => frames.Id!)];
+    }
+
+    public RealtimeSocket Socket { get; }
+
+    public string SubTopic { get; }
+
+    public bool IsPrivate => _request.IsPrivate;
+
+    public ReadOnlySpan<byte> JoinRef => _joinRef;
+
+    public WireVersion Version => Socket.Version;
+
+    public bool ReceivesOwn => _request.ReceivesOwn;
+
+    public string PresenceKey => _request.PresenceKey;
+
+    public bool CanReceivePresence => _canReadPresence;
+
+    public bool IsClosed => Volatile.Read(ref _isClosed) != 0;
+
+    // Presence that was not asked for in the join comes by way of the channel, which puts its join_ref on the diffs.
+    public bool HasPresenceOnDemand { get; private set; }
+
+    public bool CanReceive(BroadcastFrames frames) =>
+        _canReadBroadcast && (frames.Id is null || _replayedIds is null || !_replayedIds.Contains(frames.Id));
+
+    public void Open()
+    {
+        _audience = _services.Hub.Join(this);
+        _tokenTimer = _services.Time.CreateTimer(static channel => ((RealtimeChannel)channel!).CheckToken(), this, UntilTokenCheck(), Timeout.InfiniteTimeSpan);
+    }
+
+    // What follows the join's reply, in Realtime's order.
+    public void Greet(Admission admission)
+    {
+        foreach (var frames in admission.Replayed)
+        {
+            if (frames.Replayed(Version, _joinRef) is { } frame)
+                Socket.Send(frame);
+        }
+        if (_request.PostgresChanges.Count > 0)
+        {
+            SendSystem(
+                "postgres_changes",
+                "error",
+                "Unable to subscribe to changes with given parameters. The Campfire emulator does not serve postgres_changes, use broadcast from the database.");
+        }
+        if (_request.WantsReplicationNotice)
+            AnnounceReplication();
+        if (_request.IsPresenceEnabled && _canReadPresence)
+            Socket.Send(_audience!.Presence.State(Version, _joinRef));
+    }
+
+    public void Leave(ReadOnlySpan<byte> reference)
+    {
+        if (!TryClose())
+            return;
+        Socket.Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
+        Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
+    }
+
+    public void Close()
+    {
+        if (TryClose())
+            Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
+    }
+
+    public void CloseBecause(string message)
+    {
+        if (!TryClose())
+            return;
+        SendSystem("system", "error", message);
+        Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
+    }
+
+    public void AnnounceDisconnect() =>
+        Socket.Send(ServerFrames.System(Version, default, _topic, "system", "ok", "Server requested disconnect", channel: null));
+
+    // Ends the membership without a word to the client.
+    public bool TryClose()
+    {
+        if (Interlocked.Exchange(ref _isClosed, 1) != 0)
+            return false;
+        _tokenTimer?.Dispose();
+        Socket.Forget(this);
+        _services.Hub.Leave(this);
+        return true;
+    }
+
+    public void SendClosed() => Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
+
+    private void CheckToken()
+    {
+        var verification = _services.Verifier.Verify(_identity.Token.Token);
+        if (verification.Fault != Auth.TokenFault.None)
+            CloseBecause(TokenFaultTexts.ForChannel(verification));
+        else
+            _tokenTimer?.Change(UntilTokenCheck(), Timeout.InfiniteTimeSpan);
+    }
+
+    private TimeSpan UntilTokenCheck()
+    {
+        var left = _identity.Token.ExpiresAt!.Value - _services.Time.GetUtcNow();
+        return left < TimeSpan.Zero ? TimeSpan.Zero : left < _longestTokenCheck ? left : _longestTokenCheck;
+    }
+
+    private void SendSystem(string extension, string status, string message) =>
+        Socket.Send(ServerFrames.System(Version, _joinRef, _topic, extension, status, message, SubTopic));
+
+    private void AnnounceReplication()
+    {
+        var established = _services.Stream.Established;
+        if (established.IsCompletedSuccessfully)
+            SendSystem("system", "ok", "Replication connection established");
+        else
+            _ = AnnounceLaterAsync(established);
+    }
+
+    private async Task AnnounceLaterAsync(Task established)
+    {
+        try
+        {
+            await established.WaitAsync(TimeSpan.FromSeconds(60), _services.Time).ConfigureAwait(false);
+            SendSystem("system", "ok", "Replication connection established");
+        }
+        catch (TimeoutException)
+        {
+            CloseBecause("Replication connection was not established in time");
+        }
+    }
+}

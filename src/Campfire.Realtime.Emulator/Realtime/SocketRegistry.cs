@@ -1,0 +1,37 @@
+using System.Collections.Concurrent;
+using System.Net.WebSockets;
+
+namespace Campfire.Realtime.Emulator.Realtime;
+
+internal sealed class SocketRegistry
+{
+    private readonly ConcurrentDictionary<RealtimeSocket, bool> _sockets = new();
+    private int _users;
+
+    // Sockets with at least one successful join, which is what Realtime counts as connected users.
+    public int Users => Volatile.Read(ref _users);
+
+    public void Add(RealtimeSocket socket) => _sockets.TryAdd(socket, false);
+
+    public void CountAsUser(RealtimeSocket socket)
+    {
+        if (_sockets.TryUpdate(socket, newValue: true, comparisonValue: false))
+            Interlocked.Increment(ref _users);
+    }
+
+    public bool IsUser(RealtimeSocket socket) => _sockets.TryGetValue(socket, out var isUser) && isUser;
+
+    public void Remove(RealtimeSocket socket)
+    {
+        if (_sockets.TryRemove(socket, out var wasUser) && wasUser)
+            Interlocked.Decrement(ref _users);
+    }
+
+    public void AbortAll()
+    {
+        foreach (var socket in _sockets.Keys)
+            socket.Abort();
+    }
+
+    public Task CloseAllAsync(WebSocketCloseStatus status) => Task.WhenAll(_sockets.Keys.Select(socket => socket.CloseAsync(status)));
+}

@@ -1,0 +1,33 @@
+using System.Text;
+
+namespace Campfire.Realtime.Emulator.Realtime;
+
+// The members of one public or one private topic; the two never meet, even under one name.
+internal sealed class Topic
+{
+    public const string Prefix = "realtime:";
+
+    // Replaced as a whole, so that a broadcast walks it without a lock.
+    private volatile RealtimeChannel[] _members = [];
+
+    public Topic(string subTopic)
+    {
+        SubTopic = subTopic;
+        WireName = Encoding.UTF8.GetBytes(Prefix + subTopic);
+        Presence = new PresenceTracker(this);
+    }
+
+    public string SubTopic { get; }
+
+    public byte[] WireName { get; }
+
+    public PresenceTracker Presence { get; }
+
+    public ReadOnlySpan<RealtimeChannel> Members => _members;
+
+    public bool IsEmpty => _members.Length == 0;
+
+    public void Add(RealtimeChannel member) => _members = [.. _members, member];
+
+    public void Remove(RealtimeChannel member) => _members = [.. _members.Where(other => other != member)];
+}
