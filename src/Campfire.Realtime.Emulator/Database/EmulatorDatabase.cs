@@ -1,3 +1,4 @@
+using Campfire.Realtime.Migrations;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -41,6 +42,8 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         {
             await database.SetPasswordsAsync(secrets, cancellationToken).ConfigureAwait(false);
             await database._partitions.StartAsync(cancellationToken).ConfigureAwait(false);
+            if (options.ApplyMigrations)
+                await database.MigrateAsync(options.LoggerFactory, cancellationToken).ConfigureAwait(false);
             return database;
         }
         catch
@@ -101,6 +104,19 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
             """);
         await using (command.ConfigureAwait(false))
             await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task MigrateAsync(ILoggerFactory loggers, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var migrator = new CampfireMigrator(OwnerConnectionString, new CampfireMigratorOptions { LoggerFactory = loggers });
+            await migrator.MigrateAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (CampfireMigrationException failure)
+        {
+            throw new CampfireEmulatorException(CampfireEmulatorErrorCode.SetupFailed, $"The migrations failed: {failure.Message}", failure);
+        }
     }
 
     private string As(string role, string password) => new NpgsqlConnectionStringBuilder(_server.AdminConnectionString)

@@ -47,6 +47,9 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var rpc = new RpcEndpoint(database.Authenticator, catalog, keys, verifier);
         var realtime = CreateRealtime(options, database, verifier);
         var socket = new SocketEndpoint(realtime, keys, options.LoggerFactory);
+        var broadcaster = new RestBroadcaster(realtime, keys);
+        var batch = new BatchBroadcastEndpoint(broadcaster);
+        var single = new SingleBroadcastEndpoint(broadcaster);
 
         var app = Build(options);
         app.UseMiddleware<AnyOrigin>();
@@ -54,6 +57,11 @@ internal sealed class EmulatorHost : IAsyncDisposable
         app.UseRouting();
         app.Map("/realtime/v1/websocket", socket.ConnectAsync);
         app.Map("/socket/websocket", socket.ConnectAsync);
+        foreach (var api in (string[])["/realtime/v1/api", "/api"])
+        {
+            app.MapPost(api + "/broadcast", batch.SendAsync);
+            app.MapPost(api + "/broadcast/{topic}/events/{event}", single.SendAsync);
+        }
         app.MapPost("/rest/v1/rpc/{function}", rpc.CallAsync);
         app.Map("/rest/v1/{**rest}", RpcEndpoint.RefuseTableAsync);
         try
@@ -64,11 +72,23 @@ internal sealed class EmulatorHost : IAsyncDisposable
         }
         catch (IOException failure) when (failure.InnerException is AddressInUseException)
         {
-            await app.DisposeAsync().ConfigureAwait(false);
+            await StopAsync().ConfigureAwait(false);
             throw new CampfireEmulatorException(
                 CampfireEmulatorErrorCode.PortInUse,
                 $"Port {options.Port} is in use by another program. Stop that program or choose another port (campfire up --port), 0 for a free one.",
                 failure);
+        }
+        catch
+        {
+            await StopAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        async Task StopAsync()
+        {
+            await app.DisposeAsync().ConfigureAwait(false);
+            await realtime.Stream.DisposeAsync().ConfigureAwait(false);
+            catalog.Dispose();
         }
     }
 

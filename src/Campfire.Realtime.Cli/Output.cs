@@ -1,0 +1,29 @@
+using Spectre.Console;
+
+namespace Campfire.Realtime.Cli;
+
+// Spectre writes what may be coloured; values go to the console as they are, because it would wrap them.
+internal static class Output
+{
+    private const int LabelWidth = 17;
+
+    public static void Heading(string text)
+    {
+        Console.Out.WriteLine();
+        AnsiConsole.MarkupLineInterpolated($"[bold]{text}[/]");
+    }
+
+    public static void Field(string label, string value)
+    {
+        AnsiConsole.MarkupInterpolated($"  [grey]{label.PadRight(LabelWidth)}[/]");
+        Console.Out.WriteLine(value);
+    }
+
+    public static void Line(string text) => Console.Out.WriteLine(text);
+
+    public static int Fail(string message)
+    {
+        Console.Error.WriteLine($"campfire: {message}");
+        return 1;
+    }
+}
