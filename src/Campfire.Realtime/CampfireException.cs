@@ -25,6 +25,9 @@ public sealed class CampfireException : Exception
     /// <summary>Gets what the server said, word by word; <see langword="null"/> when it said nothing.</summary>
     public string? ServerReason { get; }
 
+    /// <summary>The server's words on what is wrong and what to do, without ours around them.</summary>
+    internal string? Explanation { get; init; }
+
     /// <summary>Gets whether the same call may succeed later without any change.</summary>
     public bool IsTransient => Code is CampfireErrorCode.Unavailable or CampfireErrorCode.RateLimited
         or CampfireErrorCode.Timeout or CampfireErrorCode.OutcomeUnknown;

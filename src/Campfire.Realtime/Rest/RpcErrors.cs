@@ -19,7 +19,7 @@ internal static class RpcErrors
         string words = string.Join(' ', new[] { body?.Details, body?.Hint }.Where(text => !string.IsNullOrWhiteSpace(text)));
         if (words.Length == 0)
             words = body?.Message ?? "the server gave no reason";
-        return new CampfireException(code, $"{function} was refused with HTTP {(int)status}: {words}", body?.Message);
+        return new CampfireException(code, $"{function} was refused with HTTP {(int)status}: {words}", body?.Message) { Explanation = words };
     }
 
     private static CampfireErrorCode OfStatus(HttpStatusCode status, string? code) => status switch
