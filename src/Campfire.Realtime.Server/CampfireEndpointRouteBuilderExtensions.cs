@@ -1,0 +1,56 @@
+using System.Diagnostics.CodeAnalysis;
+using Campfire.Realtime.Server;
+using Campfire.Realtime.Server.Http;
+using Campfire.Realtime.Server.Widgets;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Microsoft.AspNetCore.Builder;
+
+/// <summary>Maps the endpoints of the server SDK.</summary>
+public static class CampfireEndpointRouteBuilderExtensions
+{
+    /// <summary>Maps the endpoints that widgets call below <paramref name="prefix"/>.</summary>
+    /// <remarks>
+    /// <para>
+    /// <c>POST widget/auth</c> opens or resumes a conversation and answers with a visitor token. A conversation is resumed only for its
+    /// own visitor: the one whose visitor token comes as <c>Authorization: Bearer</c>, valid or expired for at most
+    /// <see cref="CampfireServerOptions.ResumeWindow"/>, or the one that the <see cref="IWidgetAuthorizer"/> vouches for. A mere
+    /// <c>visitorId</c> proves nothing: its bearer becomes a new visitor, and a <c>conversationId</c> is then not found.
+    /// </para>
+    /// <para>
+    /// <c>GET widget/messages</c>, <c>POST widget/messages</c>, <c>POST widget/typing</c> and <c>POST widget/read</c> serve widgets
+    /// that speak plain HTTP, for the conversation of the visitor token in <c>Authorization: Bearer</c>.
+    /// </para>
+    /// <para>
+    /// JSON names are in camelCase. Unknown fields are ignored. Errors are problem details (RFC 9457) with a stable <c>code</c>:
+    /// <c>campfire_malformed</c> 400, <c>campfire_invalid_token</c> 401, <c>campfire_widget_refused</c> and
+    /// <c>campfire_not_participant</c> 403, <c>campfire_not_found</c> 404, <c>campfire_conflict</c> 409, <c>campfire_too_large</c> 413,
+    /// <c>campfire_unsupported_media_type</c> 415, <c>campfire_invalid</c> 422, <c>campfire_rate_limited</c> 429,
+    /// <c>campfire_upstream</c> 502, <c>campfire_unavailable</c> 503.
+    /// </para>
+    /// </remarks>
+    /// <param name="endpoints">The application.</param>
+    /// <param name="prefix">What the paths begin with.</param>
+    /// <returns>The group of all endpoints, for <c>RequireCors</c>, <c>RequireRateLimiting</c> and the like.</returns>
+    /// <exception cref="InvalidOperationException"><c>AddCampfireServer</c> or an authorizer of widgets is missing.</exception>
+    public static RouteGroupBuilder MapCampfire(this IEndpointRouteBuilder endpoints, [StringSyntax("Route")] string prefix = "/api")
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        ArgumentNullException.ThrowIfNull(prefix);
+
+        var services = endpoints.ServiceProvider.GetRequiredService<IServiceProviderIsService>();
+        if (!services.IsService(typeof(WidgetSessions)))
+            throw new InvalidOperationException("MapCampfire needs the server's services. Call builder.Services.AddCampfireServer(…) first.");
+        if (!services.IsService(typeof(IWidgetAuthorizer)))
+        {
+            throw new InvalidOperationException(
+                "Nothing says which widgets may connect. Call AuthorizeWidgetsByKey() or AuthorizeWidgetsWith<T>() on what AddCampfireServer returns.");
+        }
+
+        RouteGroupBuilder group = endpoints.MapGroup(prefix);
+        WidgetEndpoints.Map(group.MapGroup("widget").AddEndpointFilter<ProblemFilter>());
+        return group;
+    }
+}

@@ -1,0 +1,27 @@
+using System.Text.Json.Serialization;
+using Campfire.Realtime.Protocol;
+
+namespace Campfire.Realtime.Server.Widgets;
+
+internal sealed record WidgetAuthResponse(
+    Guid ConversationId,
+    Guid VisitorId,
+    Guid OrganizationId,
+    string AccessToken,
+    DateTimeOffset ExpiresAt,
+    string SupabaseUrl,
+    string ApiKey,
+    WidgetChannels Channels);
+
+/// <summary>Names of the standard; their topic at Realtime is <c>bcast:</c> and the name.</summary>
+internal sealed record WidgetChannels(string Conversation, string Typing);
+
+/// <summary>Cursor is what to pass as before or after, whichever was used, for the next page; null when this page is empty and final.</summary>
+internal sealed record WidgetMessagesResponse(IReadOnlyList<MessageCreated> Messages, long? Cursor, bool HasMore);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(WidgetAuthResponse))]
+[JsonSerializable(typeof(WidgetMessagesResponse))]
+[JsonSerializable(typeof(MessageCreated))]
+[JsonSerializable(typeof(ReadReceipt))]
+internal sealed partial class WidgetResponseJsonContext : JsonSerializerContext;
