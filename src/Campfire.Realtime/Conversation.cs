@@ -161,8 +161,10 @@ public sealed partial class Conversation : IAsyncDisposable
         string name = EventNames.Intern(broadcast.Event);
         if (!PayloadReader.TryReadConversationEvent(name, broadcast.Payload, out ConversationEvent? e, out string? error))
             LogUnreadable(Id, name, error);
-        else if (e is UnknownStoredEvent || e.ConversationId == Id)
+        else if (e.ConversationId == Id)
             _pump.Offer(e);
+        else if (e is UnknownStoredEvent unknown)
+            _pump.Offer(unknown with { ConversationId = Id });
     }
 
     [LoggerMessage(1210, LogLevel.Warning, "Dropped an unreadable {Event} of {ConversationId}; the log will be asked: {Error}")]

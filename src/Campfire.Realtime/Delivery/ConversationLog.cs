@@ -48,7 +48,7 @@ internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc
         {
             if (PayloadReader.TryReadConversationEvent(logged.Event, JsonMarshal.GetRawUtf8Value(logged.Payload), out ConversationEvent? e, out string? error)
                 && e is StoredEvent stored)
-                events.Add(stored);
+                events.Add(stored is UnknownStoredEvent unknown ? unknown with { ConversationId = conversationId } : stored);
             else
                 LogUnreadableEvent(conversationId, logged.Event, error ?? "no stored event");
         }

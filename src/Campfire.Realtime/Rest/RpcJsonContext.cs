@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Campfire.Realtime.Protocol;
+using Campfire.Realtime.Protocol.Json;
+using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Rest;
 
@@ -27,6 +29,8 @@ internal sealed record MarkArguments(Guid PConversationId, long? PDeliveredThrou
 internal sealed record RpcErrorBody(string? Code, string? Message, string? Details, string? Hint);
 
 [JsonSourceGenerationOptions(
+    Converters = [typeof(UtcTimeConverter)],
+    MaxDepth = FrameReader.MaxDepth,
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true,
