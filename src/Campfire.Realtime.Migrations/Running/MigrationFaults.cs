@@ -37,6 +37,10 @@ internal static class MigrationFaults
                 "Connect as 'postgres', the owner of the project's database.",
                 migrationName,
                 refused),
+            PostgresException
+            {
+                SqlState: PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow,
+            } => Broken(step, migrationName, exception),
             PostgresException failed => new(
                 CampfireMigrationErrorCode.ScriptFailed,
                 $"{Capitalize(step)} failed and was rolled back: {failed.MessageText} (SQLSTATE {failed.SqlState})." +
@@ -49,12 +53,14 @@ internal static class MigrationFaults
                 "or allow more time.",
                 migrationName,
                 exception),
-            _ => new(
-                CampfireMigrationErrorCode.ConnectionFailed,
-                $"The connection broke during {step}: {exception.Message} Nothing of it was kept; run the migrator again.",
-                migrationName,
-                exception),
+            _ => Broken(step, migrationName, exception),
         };
+
+    private static CampfireMigrationException Broken(string step, string? migrationName, NpgsqlException exception) => new(
+        CampfireMigrationErrorCode.ConnectionFailed,
+        $"The connection broke during {step}: {exception.Message} Nothing of it was kept; run the migrator again.",
+        migrationName,
+        exception);
 
     private static string Capitalize(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 }
