@@ -1,0 +1,38 @@
+using Campfire.Realtime.Emulator;
+using Npgsql;
+
+[assembly: Parallelizable(ParallelScope.All)]
+[assembly: FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
+
+namespace Campfire.Realtime.Migrations.Tests;
+
+[SetUpFixture]
+public sealed class AssemblySetup
+{
+    private static CampfireEmulator? _emulator;
+    private static NpgsqlDataSource? _database;
+
+    // As Supabase's postgres, which is no superuser.
+    internal static NpgsqlDataSource Database => _database!;
+
+    internal static string ConnectionString => _emulator!.ConnectionString;
+
+    [OneTimeSetUp]
+    public static async Task StartAsync()
+    {
+        _emulator = await CampfireEmulator.StartAsync(new CampfireEmulatorOptions { ApplyMigrations = false, Delays = EmulatorDelays.Fast });
+        await new CampfireMigrator(_emulator.ConnectionString).MigrateAsync();
+
+        // Npgsql 10 loses its place in the protocol when a statement that it prepares by itself is refused.
+        _database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(_emulator.ConnectionString) { MaxAutoPrepare = 0 });
+    }
+
+    [OneTimeTearDown]
+    public static async Task StopAsync()
+    {
+        if (_database is not null)
+            await _database.DisposeAsync();
+        if (_emulator is not null)
+            await _emulator.DisposeAsync();
+    }
+}

@@ -1,0 +1,130 @@
+using System.Text.Json;
+using Campfire.Realtime.Migrations.Tests.Support;
+
+namespace Campfire.Realtime.Migrations.Tests;
+
+public sealed class SequenceTests
+{
+    private const int Writers = 20;
+    private const int MessagesPerWriter = 15;
+
+    [Test]
+    public async Task Twenty_writers_leave_no_hole_and_no_duplicate()
+    {
+        Tenant tenant = await Tenant.CreateAsync();
+
+        await WriteInParallelAsync(tenant);
+
+        List<JsonElement> log = await tenant.ReadLogAsync();
+        Assert.That(
+            log.Select(entry => entry.GetProperty("payload").Number("sequence")),
+            Is.EqualTo(Enumerable.Range(1, 1 + (Writers * MessagesPerWriter)).Select(value => (long)value)));
+        Assert.That(
+            await Caller.Service.ListAsync<long>(
+                "select sequence from public.messages where conversation_id = $1 order by created_at, sequence",
+                tenant.ConversationId),
+            Is.EqualTo(log.Skip(1).Select(entry => entry.GetProperty("payload").Number("sequence"))));
+        Assert.That(
+            (await tenant.ReadBroadcastsAsync())
+                .Where(broadcast => broadcast.Topic == tenant.ConversationTopic)
+                .Select(broadcast => broadcast.Payload.Number("sequence"))
+                .Order(),
+            Is.EqualTo(Enumerable.Range(1, 1 + (Writers * MessagesPerWriter)).Select(value => (long)value)));
+    }
+
+    [Test]
+    public async Task Each_writer_finds_its_messages_in_the_order_it_sent_them()
+    {
+        Tenant tenant = await Tenant.CreateAsync();
+
+        await WriteInParallelAsync(tenant);
+
+        foreach (IGrouping<string, string> writer in (await tenant.ReadLogAsync(after: 1))
+            .Select(entry => entry.GetProperty("payload").Text("content")!)
+            .GroupBy(content => content.Split('/')[0]))
+        {
+            Assert.That(writer, Is.EqualTo(Enumerable.Range(0, MessagesPerWriter).Select(number => $"{writer.Key}/{number}")));
+        }
+    }
+
+    [Test]
+    public async Task Log_read_while_it_is_written_never_shows_a_hole()
+    {
+        Tenant tenant = await Tenant.CreateAsync();
+        Task writing = WriteInParallelAsync(tenant);
+        long cursor = 0;
+        bool isLastRound;
+        do
+        {
+            isLastRound = writing.IsCompleted;
+            JsonElement page = await tenant.Visitor.CallAsync("campfire_events($1, $2, 7)", tenant.ConversationId, cursor);
+            foreach (JsonElement entry in page.GetProperty("events").EnumerateArray())
+                Assert.That(entry.GetProperty("payload").Number("sequence"), Is.EqualTo(++cursor));
+            isLastRound &= !page.GetProperty("has_more").GetBoolean();
+        }
+        while (!isLastRound);
+
+        await writing;
+        Assert.That(cursor, Is.EqualTo(1 + (Writers * MessagesPerWriter)));
+    }
+
+    [Test]
+    public async Task Status_changes_between_messages_keep_the_log_whole()
+    {
+        Tenant tenant = await Tenant.CreateAsync();
+        Task writing = WriteInParallelAsync(tenant);
+        string[] statuses = ["pending", "closed", "open", "assigned"];
+        for (int round = 0; round < 20; round++)
+        {
+            await Caller.Service.ExecuteAsync(
+                $"update public.conversations set status = '{statuses[round % statuses.Length]}' where id = $1",
+                tenant.ConversationId);
+        }
+
+        await writing;
+        List<JsonElement> log = await tenant.ReadLogAsync();
+        Assert.That(
+            log.Select(entry => entry.GetProperty("payload").Number("sequence")),
+            Is.EqualTo(Enumerable.Range(1, log.Count).Select(value => (long)value)));
+        Assert.That(
+            await Caller.Service.ReadAsync<long>(
+                "select last_sequence from public.realtime_conversations where id = $1", tenant.ConversationId),
+            Is.EqualTo(log.Count));
+    }
+
+    [Test]
+    public async Task Row_written_back_whole_does_not_turn_back_the_counters()
+    {
+        Tenant tenant = await Tenant.CreateAsync();
+        await tenant.SendAsync(tenant.Visitor, "one");
+
+        await Caller.Service.ExecuteAsync(
+            """
+            update public.conversations
+            set last_sequence = 0, version = 0, last_message_preview = null, last_message_at = null, priority = 'high'
+            where id = $1
+            """,
+            tenant.ConversationId);
+
+        Assert.That((await tenant.SendAsync(tenant.Visitor, "two")).Number("sequence"), Is.EqualTo(4));
+        Assert.That(await tenant.ReadLogNamesAsync(), Is.EqualTo(new[]
+        {
+            "1 conversation:created", "2 message:created", "3 conversation:updated", "4 message:created",
+        }));
+    }
+
+    // Half of the writers call the function, half insert rows.
+    private static Task WriteInParallelAsync(Tenant tenant) =>
+        Task.WhenAll(Enumerable.Range(0, Writers).Select(async writer =>
+        {
+            for (int number = 0; number < MessagesPerWriter; number++)
+            {
+                if (writer % 2 == 0)
+                    await tenant.SendAsync(writer % 4 == 0 ? tenant.Visitor : tenant.Agent, $"{writer}/{number}");
+                else
+                    await Caller.Owner.ExecuteAsync(
+                        "insert into public.messages (conversation_id, content, sender_type) values ($1, $2, 'system')",
+                        tenant.ConversationId, $"{writer}/{number}");
+            }
+        }));
+}
