@@ -36,7 +36,7 @@ internal sealed class CampfireServerOptionsValidator : IValidateOptions<Campfire
     {
         if (string.IsNullOrWhiteSpace(options.ApiKey))
             faults.Add("ApiKey is missing; set it to the project's publishable key (Supabase dashboard, API keys).");
-        else if (IsSecret(options.ApiKey) || options.ApiKey == options.ServiceKey)
+        else if (IsSecret(options.ApiKey))
             faults.Add("ApiKey holds a secret key, which bypasses every policy and would be handed to every visitor. Use the publishable key.");
         else if (!IsHeaderValue(options.ApiKey))
             faults.Add("ApiKey contains a space or another character that no key has. Copy it again.");

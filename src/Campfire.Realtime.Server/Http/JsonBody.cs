@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
 
@@ -28,16 +29,20 @@ internal static class JsonBody
         while (true)
         {
             ReadResult read = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-            if (read.Buffer.Length > maxBytes)
-                throw TooLarge();
-            if (read.IsCompleted)
+            ReadOnlySequence<byte> bytes = read.Buffer;
+            bool isDone = read.IsCompleted || bytes.Length > maxBytes;
+            try
             {
-                T body = Parse(read.Buffer, type);
-                reader.AdvanceTo(read.Buffer.End);
-                return body;
+                if (bytes.Length > maxBytes)
+                    throw TooLarge();
+                if (read.IsCompleted)
+                    return Parse(bytes.IsSingleSegment ? bytes.FirstSpan : bytes.ToArray(), type);
             }
-
-            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            finally
+            {
+                // Also after a refusal: Kestrel closes the connection under the next request when a read is left open.
+                reader.AdvanceTo(isDone ? bytes.End : bytes.Start, bytes.End);
+            }
         }
     }
 
@@ -49,24 +54,48 @@ internal static class JsonBody
         && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
         && (!type.Charset.HasValue || type.Encoding is UTF8Encoding);
 
-    private static T Parse<T>(ReadOnlySequence<byte> bytes, JsonTypeInfo<T> type)
+    private static T Parse<T>(ReadOnlySpan<byte> json, JsonTypeInfo<T> type)
         where T : class
     {
-        if (bytes.IsEmpty)
+        if (json.IsEmpty)
             throw ProblemException.Malformed("The body is empty. Send a JSON object.");
+        if (!Utf8.IsValid(json))
+            throw ProblemException.Malformed("The body is not valid UTF-8.");
 
         try
         {
-            var reader = new Utf8JsonReader(bytes);
-            T? body = JsonSerializer.Deserialize(ref reader, type);
-            if (reader.Read())
-                throw ProblemException.Malformed("The body holds more than one JSON value.");
-
-            return body ?? throw ProblemException.Malformed("The body is null. Send a JSON object.");
+            RefuseUnstorableText(json);
+            return JsonSerializer.Deserialize(json, type) ?? throw ProblemException.Malformed("The body is null. Send a JSON object.");
         }
         catch (JsonException e)
         {
             throw ProblemException.Malformed(Explain(e));
+        }
+    }
+
+    // Both are valid JSON, but neither is text that PostgreSQL can hold. Only an escape can bring them in.
+    private static void RefuseUnstorableText(ReadOnlySpan<byte> json)
+    {
+        if (!json.Contains((byte)'\\'))
+            return;
+
+        var reader = new Utf8JsonReader(json);
+        while (reader.Read())
+        {
+            if (reader.TokenType is not (JsonTokenType.String or JsonTokenType.PropertyName) || !reader.ValueIsEscaped)
+                continue;
+
+            try
+            {
+                if (!reader.GetString()!.Contains('\0', StringComparison.Ordinal))
+                    continue;
+            }
+            catch (InvalidOperationException)
+            {
+                // Half of a surrogate pair.
+            }
+
+            throw ProblemException.Invalid("A text in the body contains a NUL character or half of a surrogate pair, which cannot be stored.");
         }
     }
 

@@ -25,7 +25,7 @@ internal static class SupabaseProblems
             CampfireErrorCode.Unavailable or CampfireErrorCode.Timeout => new ProblemException(
                 status, ProblemCodes.Unavailable, "Supabase cannot be reached at the moment. Try again later."),
             _ => new ProblemException(
-                StatusCodes.Status502BadGateway, ProblemCodes.Upstream, "Supabase did not accept the server's request. The server's log says why."),
+                StatusCodes.Status502BadGateway, ProblemCodes.Upstream, "Supabase did not accept the request of this server, whose log says why."),
         };
     }
 

@@ -12,7 +12,7 @@ internal static class WidgetEndpoints
 {
     private static WidgetRequestJsonContext Requests => WidgetRequestJsonContext.Default;
 
-    private static WidgetResponseJsonContext Responses => WidgetResponseJsonContext.Default;
+    private static WidgetResponseJsonContext Responses => WidgetResponseJsonContext.Unescaped;
 
     public static void Map(RouteGroupBuilder widget)
     {

@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Campfire.Realtime.Protocol;
 
@@ -24,4 +26,9 @@ internal sealed record WidgetMessagesResponse(IReadOnlyList<MessageCreated> Mess
 [JsonSerializable(typeof(WidgetMessagesResponse))]
 [JsonSerializable(typeof(MessageCreated))]
 [JsonSerializable(typeof(ReadReceipt))]
-internal sealed partial class WidgetResponseJsonContext : JsonSerializerContext;
+internal sealed partial class WidgetResponseJsonContext : JsonSerializerContext
+{
+    /// <summary>Leaves letters as they are, as ASP.NET Core does: escaped, a message in most scripts would be several times as long.</summary>
+    public static WidgetResponseJsonContext Unescaped { get; } =
+        new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}
