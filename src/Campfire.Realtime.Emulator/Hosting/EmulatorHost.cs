@@ -18,9 +18,6 @@ namespace Campfire.Realtime.Emulator.Hosting;
 
 internal sealed class EmulatorHost : IAsyncDisposable
 {
-    // What Realtime's own parser takes; larger bodies are answered 413.
-    private const long MaxRequestBodyBytes = 8_000_000;
-
     private readonly WebApplication _app;
     private readonly FunctionCatalog _catalog;
     private readonly RealtimeServices _realtime;
@@ -127,7 +124,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaxRequestBodyBytes;
+            kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Listen(IPAddress.Loopback, options.Port);
         });
         return builder.Build();

@@ -34,17 +34,10 @@ internal sealed class RestBroadcaster(RealtimeServices services, ApiKeys keys)
     // Null when the body is larger than the server takes; the request has then been answered.
     public static async Task<byte[]?> ReadBodyAsync(HttpContext context)
     {
-        using var body = new MemoryStream();
-        try
-        {
-            await context.Request.Body.CopyToAsync(body, context.RequestAborted).ConfigureAwait(false);
-            return body.ToArray();
-        }
-        catch (BadHttpRequestException refused)
-        {
-            await AnswerAsync(context, refused.StatusCode, refused.Message).ConfigureAwait(false);
-            return null;
-        }
+        if (await RequestBody.ReadAsync(context.Request, context.RequestAborted).ConfigureAwait(false) is { } body)
+            return body;
+        await AnswerAsync(context, StatusCodes.Status413PayloadTooLarge, "Request Entity Too Large").ConfigureAwait(false);
+        return null;
     }
 
     private static string HeadersOf(HttpRequest request)

@@ -7,6 +7,9 @@ namespace Campfire.Realtime.Emulator.Rest;
 // An answer in PostgREST's shape.
 internal sealed record RestError(int Status, string Code, string Message, string? Details = null, string? Hint = null, string? Challenge = null)
 {
+    public static RestError BodyTooLarge { get; } =
+        new(StatusCodes.Status413PayloadTooLarge, "PGRST102", "The request body is larger than the emulator takes");
+
     public static RestError InvalidBody(string message) => new(StatusCodes.Status400BadRequest, "PGRST102", message);
 
     public static RestError UndecodableToken(string message) => Unauthorized("PGRST301", message);

@@ -93,19 +93,11 @@ internal sealed class RpcEndpoint(NpgsqlDataSource database, FunctionCatalog cat
         if (request.ContentType is { Length: > 0 } type && !type.StartsWith(MediaTypeNames.Application.Json, StringComparison.OrdinalIgnoreCase))
             return (null, arguments, RestError.InvalidBody($"Content-Type not acceptable: {type}"));
 
-        using var buffer = new MemoryStream();
-        try
-        {
-            await request.Body.CopyToAsync(buffer, context.RequestAborted).ConfigureAwait(false);
-        }
-        catch (BadHttpRequestException refused)
-        {
-            return (null, arguments, new RestError(refused.StatusCode, "PGRST102", refused.Message));
-        }
-        if (buffer.Length == 0)
+        if (await RequestBody.ReadAsync(request, context.RequestAborted).ConfigureAwait(false) is not { } body)
+            return (null, arguments, RestError.BodyTooLarge);
+        if (body.Length == 0)
             return ("{}"u8.ToArray(), arguments, null);
 
-        var body = buffer.ToArray();
         try
         {
             using var document = JsonDocument.Parse(body);

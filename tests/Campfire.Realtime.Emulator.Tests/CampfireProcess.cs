@@ -1,0 +1,55 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+
+namespace Campfire.Realtime.Emulator.Tests;
+
+// The command line tool as a process of its own.
+internal sealed class CampfireProcess : IDisposable
+{
+    private static readonly TimeSpan _deadline = TimeSpan.FromSeconds(60);
+    private readonly Process _process;
+    private readonly Task<string> _standardError;
+
+    private CampfireProcess(Process process)
+    {
+        _process = process;
+        _standardError = process.StandardError.ReadToEndAsync();
+    }
+
+    public static CampfireProcess Start(string temporaryFolder, params string[] arguments)
+    {
+        var tool = Path.Combine(TestContext.CurrentContext.TestDirectory, "campfire.dll");
+        var start = new ProcessStartInfo("dotnet", [tool, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["TMPDIR"] = temporaryFolder;
+        // A killed runtime leaves its debugger's pipes behind, which are not what these tests look for.
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
+        return new CampfireProcess(Process.Start(start)!);
+    }
+
+    public async Task<JsonNode> ReadyAsync()
+    {
+        var line = await _process.StandardOutput.ReadLineAsync().WaitAsync(_deadline);
+        return JsonNode.Parse(line ?? throw new InvalidOperationException($"campfire ended without being ready: {await _standardError}"))!;
+    }
+
+    public void Kill() => _process.Kill();
+
+    public void Terminate()
+    {
+        using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+    }
+
+    public async Task<(int ExitCode, string Output, string Error)> EndedAsync()
+    {
+        await _process.WaitForExitAsync().WaitAsync(_deadline);
+        return (_process.ExitCode, await _process.StandardOutput.ReadToEndAsync(), await _standardError);
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            _process.Kill();
+        _process.Dispose();
+    }
+}

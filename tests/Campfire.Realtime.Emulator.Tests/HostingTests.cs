@@ -1,0 +1,129 @@
+using Campfire.Realtime.Emulator.Database;
+using Npgsql;
+
+namespace Campfire.Realtime.Emulator.Tests;
+
+public sealed class HostingTests
+{
+    [Test]
+    public async Task A_data_directory_keeps_data_and_keys()
+    {
+        using var folder = new TemporaryFolder();
+        var options = new CampfireEmulatorOptions { DataDirectory = Path.Combine(folder.FullPath, "data"), ApplyMigrations = false };
+        string anonKey, publishableKey, secret;
+        await using (var first = await CampfireEmulator.StartAsync(options))
+        {
+            (anonKey, publishableKey, secret) = (first.AnonKey, first.PublishableKey, first.JwtSecret);
+            await ExecuteAsync(first.ConnectionString, "create table public.kept as select 42 as value");
+        }
+
+        await using var second = await CampfireEmulator.StartAsync(options);
+
+        Assert.That((second.AnonKey, second.PublishableKey, second.JwtSecret), Is.EqualTo((anonKey, publishableKey, secret)));
+        Assert.That(await ExecuteAsync(second.ConnectionString, "select value from public.kept"), Is.EqualTo(42));
+    }
+
+    [Test]
+    public async Task A_data_directory_in_use_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        var options = new CampfireEmulatorOptions { DataDirectory = Path.Combine(folder.FullPath, "data"), ApplyMigrations = false };
+        await using var first = await CampfireEmulator.StartAsync(options);
+
+        var failure = Assert.ThrowsAsync<CampfireEmulatorException>(() => CampfireEmulator.StartAsync(options))!;
+
+        Assert.That(failure.Code, Is.EqualTo(CampfireEmulatorErrorCode.DataDirectoryInUse));
+        Assert.That(failure.Message, Does.Contain(options.DataDirectory));
+    }
+
+    [Test]
+    public void A_folder_with_other_files_is_refused_and_left_alone()
+    {
+        using var folder = new TemporaryFolder();
+        var file = Path.Combine(folder.FullPath, "thesis.txt");
+        File.WriteAllText(file, "years of work");
+
+        var failure = Assert.ThrowsAsync<CampfireEmulatorException>(() => CampfireEmulator.StartAsync(new() { DataDirectory = folder.FullPath }))!;
+
+        Assert.That(failure.Code, Is.EqualTo(CampfireEmulatorErrorCode.DataDirectoryUnusable));
+        Assert.That(Directory.GetFileSystemEntries(folder.FullPath), Is.EqualTo(new[] { file }));
+    }
+
+    [Test]
+    public void A_missing_postgres_is_told()
+    {
+        using var folder = new TemporaryFolder();
+
+        var failure = Assert.ThrowsAsync<CampfireEmulatorException>(() => CampfireEmulator.StartAsync(new() { PostgresBinDirectory = folder.FullPath }))!;
+
+        Assert.That(failure.Code, Is.EqualTo(CampfireEmulatorErrorCode.PostgresNotFound));
+        Assert.That(failure.Message, Does.Contain(folder.FullPath).And.Contain("15 or newer"));
+    }
+
+    [Test]
+    public async Task A_postgres_that_does_not_start_is_told_with_its_log()
+    {
+        using var folder = new TemporaryFolder();
+        var options = new CampfireEmulatorOptions { DataDirectory = Path.Combine(folder.FullPath, "data"), ApplyMigrations = false };
+        await (await CampfireEmulator.StartAsync(options)).DisposeAsync();
+        await File.AppendAllTextAsync(Path.Combine(options.DataDirectory, "data", "postgresql.conf"), "\nshared_buffers = 'plenty'\n");
+
+        var failure = Assert.ThrowsAsync<CampfireEmulatorException>(() => CampfireEmulator.StartAsync(options))!;
+
+        Assert.That(failure.Code, Is.EqualTo(CampfireEmulatorErrorCode.PostgresDidNotStart));
+        Assert.That(failure.Message, Does.Contain("shared_buffers"));
+    }
+
+    [Test]
+    public async Task An_existing_server_is_used_when_it_is_named()
+    {
+        var installation = await PostgresInstallation.FindAsync(PostgresInstallation.UsualDirectories(), majorVersion: null, CancellationToken.None);
+        await using var server = await PrivateCluster.StartAsync(ClusterFolder.CreateTemporary(), installation!, CancellationToken.None);
+
+        await using var emulator = await CampfireEmulator.StartAsync(new() { ConnectionString = server.AdminConnectionString });
+
+        Assert.That(await ExecuteAsync(emulator.ConnectionString, "select current_user::text"), Is.EqualTo("postgres"));
+        Assert.That(await ExecuteAsync(emulator.ConnectionString, "select count(*)::int from public.conversations"), Is.Zero);
+    }
+
+    [TestCase("Host=127.0.0.1;Port=1;Username=x")]
+    [TestCase("nonsense")]
+    public void An_unusable_connection_string_is_told(string connectionString)
+    {
+        var failure = Assert.ThrowsAsync<CampfireEmulatorException>(() => CampfireEmulator.StartAsync(new() { ConnectionString = connectionString }))!;
+
+        Assert.That(failure.Code, Is.EqualTo(CampfireEmulatorErrorCode.DatabaseUnusable));
+    }
+
+    [Test]
+    public async Task A_server_where_the_role_is_no_superuser_is_told()
+    {
+        await using var emulator = await CampfireEmulator.StartAsync(new() { ApplyMigrations = false });
+
+        var failure = Assert.ThrowsAsync<CampfireEmulatorException>(() => CampfireEmulator.StartAsync(new() { ConnectionString = emulator.ConnectionString }))!;
+
+        Assert.That(failure.Message, Does.Contain("must not be called postgres"));
+    }
+
+    [Test]
+    public void A_cancelled_start_leaves_nothing_running()
+    {
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+
+        Assert.That(async () => await CampfireEmulator.StartAsync(cancellationToken: cancelled.Token), Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    [TestCase(-1)]
+    [TestCase(65536)]
+    public void A_port_out_of_range_is_a_programming_error(int port) =>
+        Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => CampfireEmulator.StartAsync(new() { Port = port }));
+
+    private static async Task<object?> ExecuteAsync(string connectionString, string sql)
+    {
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
+    }
+}

@@ -1,0 +1,95 @@
+using System.Net.WebSockets;
+using System.Text.Json.Nodes;
+using Campfire.Realtime.TestSupport;
+
+namespace Campfire.Realtime.Emulator.Tests;
+
+public sealed class SocketLimitTests
+{
+    [Test]
+    public async Task A_silent_socket_is_closed_with_1000()
+    {
+        await using var emulator = await StartAsync(new() { IdleTimeout = TimeSpan.FromMilliseconds(300) });
+        await using var socket = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+
+        Assert.That(await socket.ClosedAsync(), Is.EqualTo(1000));
+    }
+
+    [Test]
+    public async Task A_user_too_many_is_refused_at_the_upgrade_until_another_leaves()
+    {
+        await using var emulator = await StartAsync(new() { MaxConcurrentUsers = 1 });
+        await using var first = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        await using var second = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        await first.JoinAsync("realtime:a");
+
+        var (_, refused) = await second.JoinAsync("realtime:a");
+
+        Assert.That((string?)refused["response"]!["reason"], Is.EqualTo("ConnectionRateLimitReached: Too many connected users"));
+        var upgrade = Assert.ThrowsAsync<WebSocketException>(() => PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey))!;
+        Assert.That(upgrade.Message, Does.Contain("429"));
+    }
+
+    [Test]
+    public async Task A_private_only_project_refuses_public_channels()
+    {
+        await using var emulator = await StartAsync(new() { IsPrivateOnly = true });
+        await using var socket = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+
+        var (_, reply) = await socket.JoinAsync("realtime:a");
+
+        Assert.That((string?)reply["response"]!["reason"], Is.EqualTo("PrivateOnly: This project only allows private channels"));
+    }
+
+    [Test]
+    public async Task A_socket_that_does_not_read_is_dropped_and_holds_nobody_up()
+    {
+        await using var emulator = await StartAsync(new() { MaxQueuedFramesPerSocket = 8 });
+        using var slow = new ClientWebSocket();
+        await slow.ConnectAsync(new Uri($"ws://{emulator.Url.Authority}/realtime/v1/websocket?apikey={emulator.AnonKey}&vsn=2.0.0"), CancellationToken.None);
+        await slow.SendAsync("""["1","1","realtime:a","phx_join",{"config":{"presence":{"key":"slow"}}}]"""u8.ToArray(), WebSocketMessageType.Text, true, CancellationToken.None);
+        await slow.SendAsync("""["1","2","realtime:a","presence",{"event":"track"}]"""u8.ToArray(), WebSocketMessageType.Text, true, CancellationToken.None);
+        await using var sender = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        var config = JsonNode.Parse("""{"broadcast":{"ack":true},"presence":{"enabled":true}}""")!.AsObject();
+        var (joinRef, _) = await sender.JoinAsync("realtime:a", config);
+        var text = new string('x', 500_000);
+
+        var dropped = sender.ReceiveAsync(frame => frame.Event == "presence_diff" && frame.Payload!["leaves"]!["slow"] is not null, TimeSpan.FromSeconds(30));
+        while (!dropped.IsCompleted)
+            await sender.ReplyToAsync(await sender.PushAsync("realtime:a", "broadcast", new JsonObject { ["text"] = text }, joinRef));
+
+        Assert.That((await dropped).Payload!["leaves"]!.AsObject(), Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_failed_join_is_answered_after_the_delay_and_holds_up_the_socket()
+    {
+        await using var emulator = await CampfireEmulator.StartAsync(new()
+        {
+            ApplyMigrations = false,
+            Delays = new EmulatorDelays(JoinError: TimeSpan.FromMilliseconds(300), UpgradeError: TimeSpan.Zero),
+        });
+        await using var socket = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+
+        await socket.PushAsync("realtime:", "phx_join", new JsonObject(), "1", "1");
+        await socket.PushAsync("phoenix", "heartbeat", null, null, "2");
+
+        Assert.That((await socket.NextAsync()).Ref, Is.EqualTo("1"));
+        Assert.That((await socket.NextAsync()).Ref, Is.EqualTo("2"));
+    }
+
+    [Test]
+    public async Task Disposing_closes_sockets_with_1012()
+    {
+        var emulator = await StartAsync(new());
+        await using var socket = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        await socket.JoinAsync("realtime:a");
+
+        await emulator.DisposeAsync();
+
+        Assert.That(await socket.ClosedAsync(), Is.EqualTo(1012));
+    }
+
+    private static Task<CampfireEmulator> StartAsync(EmulatorLimits limits) =>
+        CampfireEmulator.StartAsync(new() { ApplyMigrations = false, Delays = EmulatorDelays.Fast, Limits = limits });
+}
