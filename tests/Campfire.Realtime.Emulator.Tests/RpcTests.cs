@@ -16,9 +16,7 @@ public sealed class RpcTests
     [OneTimeSetUp]
     public async Task CreateFunctions()
     {
-        await using var connection = new NpgsqlConnection(Emulator.ConnectionString);
-        await connection.OpenAsync();
-        await using var command = new NpgsqlCommand("""
+        await ExecuteAsync("""
             create function public.rpc_echo(p_text text, p_number int default 7) returns jsonb language sql as
                 $$ select jsonb_build_object('text', p_text, 'number', p_number, 'role', current_user, 'sub', current_setting('request.jwt.claims')::jsonb ->> 'sub') $$;
             create function public.rpc_scalar() returns int language sql as $$ select 5 $$;
@@ -35,8 +33,7 @@ public sealed class RpcTests
             create table public.rpc_writes (value int);
             create function public.rpc_write_then_fail() returns void language plpgsql security definer as
                 $$ begin insert into public.rpc_writes values (1); raise exception 'no'; end $$;
-            """, connection);
-        await command.ExecuteNonQueryAsync();
+            """);
     }
 
     [Test]
@@ -121,14 +118,25 @@ public sealed class RpcTests
     public async Task A_function_created_later_is_found()
     {
         var before = await CallAsync("rpc_late", "{}");
-        await using (var connection = new NpgsqlConnection(Emulator.ConnectionString))
-        {
-            await connection.OpenAsync();
-            await using var command = new NpgsqlCommand("create function public.rpc_late() returns int language sql as $$ select 1 $$", connection);
-            await command.ExecuteNonQueryAsync();
-        }
+        await ExecuteAsync("create function public.rpc_late() returns int language sql as $$ select 1 $$");
 
         Assert.That((before.Status, (await CallAsync("rpc_late", "{}")).Status), Is.EqualTo((HttpStatusCode.NotFound, HttpStatusCode.OK)));
+    }
+
+    [Test]
+    public async Task A_changed_function_is_known_after_a_reload()
+    {
+        await ExecuteAsync("create function public.rpc_changing() returns void language sql as $$ select $$");
+        await CallAsync("rpc_changing", "{}");
+
+        await ExecuteAsync("""
+            drop function public.rpc_changing();
+            create function public.rpc_changing() returns int language sql as $$ select 3 $$;
+            notify pgrst, 'reload schema';
+            """);
+
+        // The notification comes right behind the commit, but by another connection than the call.
+        Assert.That(async () => (await CallAsync("rpc_changing", "{}")).Body?.ToJsonString(), Is.EqualTo("3").After(5000, 20));
     }
 
     [Test]
@@ -136,10 +144,7 @@ public sealed class RpcTests
     {
         await CallAsync("rpc_write_then_fail", "{}");
 
-        await using var connection = new NpgsqlConnection(Emulator.ConnectionString);
-        await connection.OpenAsync();
-        await using var command = new NpgsqlCommand("select count(*) from public.rpc_writes", connection);
-        Assert.That(await command.ExecuteScalarAsync(), Is.Zero);
+        Assert.That(await ExecuteAsync("select count(*) from public.rpc_writes"), Is.Zero);
     }
 
     private static IEnumerable<TestCaseData> WrongTokens()
@@ -179,6 +184,14 @@ public sealed class RpcTests
 
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.NotImplemented));
         Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("/rest/v1/rpc/{function} only"));
+    }
+
+    private static async Task<object?> ExecuteAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(Emulator.ConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
     }
 
     private static async Task<(HttpStatusCode Status, JsonNode? Body, string Challenge)> CallAsync(string function, string body, string? token = null, string? key = null)

@@ -20,12 +20,14 @@ internal sealed class EmulatorHost : IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly FunctionCatalog _catalog;
+    private readonly SchemaReloadListener _reloads;
     private readonly RealtimeServices _realtime;
 
-    private EmulatorHost(WebApplication app, FunctionCatalog catalog, RealtimeServices realtime)
+    private EmulatorHost(WebApplication app, FunctionCatalog catalog, SchemaReloadListener reloads, RealtimeServices realtime)
     {
         _app = app;
         _catalog = catalog;
+        _reloads = reloads;
         _realtime = realtime;
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Url = new Uri(address);
@@ -41,6 +43,8 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var keys = new ApiKeys(secrets);
         var verifier = new TokenVerifier(secrets.JwtSecret, options.TimeProvider);
         var catalog = new FunctionCatalog(database.Authenticator);
+        var reloads = new SchemaReloadListener(
+            database.Authenticator, catalog, options.TimeProvider, options.LoggerFactory.CreateLogger<SchemaReloadListener>());
         var rpc = new RpcEndpoint(database.Authenticator, catalog, keys, verifier);
         var realtime = CreateRealtime(options, database, verifier);
         var socket = new SocketEndpoint(realtime, keys, options.LoggerFactory);
@@ -65,7 +69,8 @@ internal sealed class EmulatorHost : IAsyncDisposable
         {
             await app.StartAsync(cancellationToken).ConfigureAwait(false);
             await realtime.Stream.StartAsync(cancellationToken).ConfigureAwait(false);
-            return new EmulatorHost(app, catalog, realtime);
+            reloads.Start();
+            return new EmulatorHost(app, catalog, reloads, realtime);
         }
         catch (IOException failure) when (failure.InnerException is AddressInUseException)
         {
@@ -85,6 +90,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
         {
             await app.DisposeAsync().ConfigureAwait(false);
             await realtime.Stream.DisposeAsync().ConfigureAwait(false);
+            await reloads.DisposeAsync().ConfigureAwait(false);
             catalog.Dispose();
         }
     }
@@ -95,6 +101,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
         await _realtime.Sockets.CloseAllAsync((WebSocketCloseStatus)1012).ConfigureAwait(false);
         await _app.DisposeAsync().ConfigureAwait(false);
         await _realtime.Stream.DisposeAsync().ConfigureAwait(false);
+        await _reloads.DisposeAsync().ConfigureAwait(false);
         _catalog.Dispose();
     }
 

@@ -114,9 +114,6 @@ internal sealed partial class RealtimeChannel
         Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
     }
 
-    public void AnnounceDisconnect() =>
-        Socket.Send(ServerFrames.System(Version, default, _topic, "system", "ok", "Server requested disconnect", channel: null));
-
     // Ends the membership without a word to the client.
     public bool TryClose()
     {

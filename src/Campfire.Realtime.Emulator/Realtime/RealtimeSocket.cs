@@ -192,12 +192,7 @@ internal sealed partial class RealtimeSocket : IDisposable
 
     private Task? Receive(ReadOnlySpan<byte> bytes, WebSocketMessageType type)
     {
-        Frame frame;
-        WireError error;
-        var isFrame = type == WebSocketMessageType.Text
-            ? FrameReader.TryReadText(bytes, Version, out frame, out error)
-            : FrameReader.TryReadBinary(bytes, WireDirection.ToServer, out frame, out error);
-        if (!isFrame || (type == WebSocketMessageType.Binary && Version == WireVersion.V1))
+        if (!TryRead(bytes, type, out var frame, out var error))
         {
             MalformedFrame(error.Code);
             return null;
@@ -225,6 +220,17 @@ internal sealed partial class RealtimeSocket : IDisposable
         else
             Send(ServerFrames.Refusal(Version, default, frame.Ref, frame.Topic, "unmatched topic"));
         return null;
+    }
+
+    private bool TryRead(ReadOnlySpan<byte> bytes, WebSocketMessageType type, out Frame frame, out WireError error)
+    {
+        if (type == WebSocketMessageType.Text)
+            return FrameReader.TryReadText(bytes, Version, out frame, out error);
+        if (Version == WireVersion.V2)
+            return FrameReader.TryReadBinary(bytes, WireDirection.ToServer, out frame, out error);
+        frame = default;
+        error = new WireError(WireErrorCode.BinaryInVersion1, "vsn 1.0.0 has no binary frames");
+        return false;
     }
 
     private Task? ReceiveJoin(in Frame frame, string topic)
