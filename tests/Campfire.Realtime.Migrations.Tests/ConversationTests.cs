@@ -165,11 +165,12 @@ public sealed class ConversationTests
         Tenant tenant = await Tenant.CreateAsync();
         Guid visitorId = Guid.NewGuid();
 
-        JsonElement[] opened = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ =>
-            Caller.Service.CallAsync("campfire_open_conversation($1, $2)", tenant.OrganizationId, visitorId)));
+        (JsonElement first, JsonElement second) = await Race.RunAsync(
+            Caller.Service, "campfire_open_conversation($1, $2)", tenant.OrganizationId, visitorId);
 
-        Assert.That(opened.Select(result => result.GetProperty("conversation").Text("id")).Distinct().Count(), Is.EqualTo(1));
-        Assert.That(opened.Count(result => result.GetProperty("is_new").GetBoolean()), Is.EqualTo(1));
+        Assert.That(first.GetProperty("is_new").GetBoolean(), Is.True);
+        Assert.That(second.GetProperty("is_new").GetBoolean(), Is.False);
+        Assert.That(second.GetProperty("conversation").Text("id"), Is.EqualTo(first.GetProperty("conversation").Text("id")));
     }
 
     [Test]

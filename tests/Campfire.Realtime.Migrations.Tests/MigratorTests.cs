@@ -176,6 +176,19 @@ public sealed class MigratorTests
     }
 
     [Test]
+    public async Task Script_and_its_journal_entry_are_kept_together_or_not_at_all()
+    {
+        CampfireMigration unrecorded = CampfireMigrations.Create(
+            "0002_second",
+            "create table public.second (id int); alter table campfire.migrations add check (name <> '0002_second');");
+
+        ThrowsMigration(() => CreateMigrator(_first, unrecorded).MigrateAsync());
+
+        Assert.That(await ExistsAsync("second"), Is.False);
+        Assert.That((await CreateMigrator(_first, _second).MigrateAsync()).Applied, Is.EqualTo(new[] { _second }));
+    }
+
+    [Test]
     public async Task Migrators_started_together_apply_each_script_once()
     {
         MigrationResult[] results = await Task.WhenAll(
