@@ -73,27 +73,21 @@ public sealed class CampfireEmulator : IAsyncDisposable
         CampfireEmulatorOptions? options = null, CancellationToken cancellationToken = default)
     {
         var valid = (options ?? new CampfireEmulatorOptions()).Validated();
-        EmulatorSecrets secrets;
-        ClusterFolder? folder = null;
-        if (valid.DataDirectory is { } directory)
-        {
-            folder = ClusterFolder.OpenPermanent(directory);
-            secrets = EmulatorSecrets.LoadOrCreate(folder.FullPath, valid.TimeProvider);
-        }
-        else
-        {
-            secrets = EmulatorSecrets.Create(valid.TimeProvider);
-        }
-
-        var database = await EmulatorDatabase.StartAsync(valid, folder, secrets, cancellationToken).ConfigureAwait(false);
+        var folder = valid.DataDirectory is { } directory ? ClusterFolder.OpenPermanent(directory) : null;
+        EmulatorDatabase? database = null;
         try
         {
+            var secrets = folder is null ? EmulatorSecrets.Create(valid.TimeProvider) : EmulatorSecrets.LoadOrCreate(folder.FullPath, valid.TimeProvider);
+            database = await EmulatorDatabase.StartAsync(valid, folder, secrets, cancellationToken).ConfigureAwait(false);
             var host = await EmulatorHost.StartAsync(valid, secrets, database, cancellationToken).ConfigureAwait(false);
             return new CampfireEmulator(secrets, database, host, valid.TimeProvider);
         }
         catch
         {
-            await database.DisposeAsync().ConfigureAwait(false);
+            if (database is not null)
+                await database.DisposeAsync().ConfigureAwait(false);
+            else
+                folder?.Release();
             throw;
         }
     }

@@ -98,6 +98,8 @@ public sealed class RpcTests
     [TestCase("rpc_echo", "{", 400, "PGRST102")]
     [TestCase("rpc_echo", "[1]", 400, "PGRST102")]
     [TestCase("rpc_echo", """{"p_text":"x","p_number":"many"}""", 400, "22P02")]
+    [TestCase("rpc_echo", """{"p_text":"\ud800"}""", 400, "PGRST102")]
+    [TestCase("rpc_echo", """{"p_text":"\u0000"}""", 400, "22P05")]
     [TestCase("rpc_over", """{"a":1}""", 300, "PGRST203")]
     public async Task A_wrong_call_says_what_is_wrong(string function, string body, int status, string code)
     {

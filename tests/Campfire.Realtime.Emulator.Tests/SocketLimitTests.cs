@@ -78,6 +78,25 @@ public sealed class SocketLimitTests
         Assert.That((await socket.NextAsync()).Ref, Is.EqualTo("2"));
     }
 
+    [TestCase("""["2","2","realtime:b","phx_join",{"config":{"presence":{"key":"\ud800"},"private":"\ud800","postgres_changes":[{"a":"\ud800"}]},"access_token":"\ud800"}]""")]
+    [TestCase("""["1","2","realtime:a","presence",{"event":"\ud800"}]""")]
+    [TestCase("""["1","2","realtime:a","presence",{"event":"track","payload":{"\ud800":"\udfff"}}]""")]
+    [TestCase("""["1","2","realtime:a","access_token",{"access_token":"\ud800"}]""")]
+    [TestCase("""["1","2","realtime:a\ud800","broadcast",{}]""")]
+    [TestCase("""["1","2","realtime:a","broadcast",{"event":"\ud800"}]""")]
+    [TestCase("""["2","2","realtime:\u0000","phx_join",{"config":{"private":true}}]""")]
+    public async Task Text_that_is_none_does_not_cost_the_socket(string frame)
+    {
+        await using var socket = await PlainSocket.ConnectAsync(EmulatorFixture.Emulator.Url, EmulatorFixture.Emulator.AnonKey);
+        await socket.SendAsync("""["1","1","realtime:a","phx_join",{"config":{}}]""");
+        await socket.ReplyToAsync("1");
+
+        await socket.SendAsync(frame);
+        await socket.SendAsync("""[null,"9","phoenix","heartbeat",{}]""");
+
+        Assert.That((await socket.ReplyToAsync("9")).Topic, Is.EqualTo("phoenix"));
+    }
+
     [Test]
     public async Task Disposing_closes_sockets_with_1012()
     {

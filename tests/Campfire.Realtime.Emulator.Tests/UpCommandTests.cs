@@ -52,6 +52,26 @@ public sealed class UpCommandTests
     }
 
     [Test]
+    public async Task A_data_directory_of_a_killed_one_is_taken_over_with_its_data()
+    {
+        using var temporary = new TemporaryFolder();
+        string[] arguments = ["up", "--port", "0", "--json", "--no-migrate", "--data", Path.Combine(temporary.FullPath, "data")];
+        using var killed = CampfireProcess.Start(temporary.FullPath, arguments);
+        var before = await killed.ReadyAsync();
+        killed.Kill();
+        await killed.EndedAsync();
+
+        using var next = CampfireProcess.Start(temporary.FullPath, arguments);
+        var after = await next.ReadyAsync();
+
+        Assert.That((string?)after["anon_key"], Is.EqualTo((string?)before["anon_key"]));
+        Assert.That((await WhoAmIAsync(after)).User, Is.EqualTo("postgres"));
+        Assert.That(async () => await WhoAmIAsync(before), Throws.InstanceOf<NpgsqlException>(), "the old PostgreSQL is stopped");
+        next.Terminate();
+        await next.EndedAsync();
+    }
+
+    [Test]
     public async Task A_port_in_use_is_told_in_one_line()
     {
         using var temporary = new TemporaryFolder();

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Campfire.Realtime.Emulator.Hosting;
 
 namespace Campfire.Realtime.Emulator.Auth;
 
@@ -63,7 +64,7 @@ internal sealed class TokenVerifier(string secret, TimeProvider time)
     private static double MaxUnixSeconds => DateTimeOffset.MaxValue.ToUnixTimeSeconds();
 
     private static string? StringOf(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        element.TryGetProperty(name, out var value) ? JsonText.Read(value) : null;
 
     private static JsonDocument? ReadObject(string encoded)
     {

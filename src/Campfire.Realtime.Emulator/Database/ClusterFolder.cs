@@ -9,6 +9,7 @@ internal sealed class ClusterFolder
 {
     private const string TemporaryPrefix = "campfire-emulator-";
     private readonly FileStream _lock;
+    private int _isReleased;
 
     private ClusterFolder(string path, FileStream ownerLock, bool isTemporary)
     {
@@ -91,6 +92,9 @@ internal sealed class ClusterFolder
     // Gives the folder back: a temporary one goes away, and its lock last, so that it can be found until then.
     public void Release()
     {
+        // A second call could take the lock file away from the folder's next owner.
+        if (Interlocked.Exchange(ref _isReleased, 1) != 0)
+            return;
         if (IsTemporary && Directory.Exists(FullPath))
             Directory.Delete(FullPath, recursive: true);
         if (OperatingSystem.IsWindows())

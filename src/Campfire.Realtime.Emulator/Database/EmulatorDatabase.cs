@@ -67,21 +67,20 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         if (options.ConnectionString is { } existing)
             return await ExistingServer.UseAsync(existing, cancellationToken).ConfigureAwait(false);
 
-        folder ??= ClusterFolder.CreateTemporary();
         var directories = options.PostgresBinDirectory is { } chosen ? [chosen] : PostgresInstallation.UsualDirectories();
-        var installation = await PostgresInstallation.FindAsync(directories, folder.MajorVersion, cancellationToken).ConfigureAwait(false);
+        var installation = await PostgresInstallation.FindAsync(directories, folder?.MajorVersion, cancellationToken).ConfigureAwait(false);
         if (installation is not null)
-            return await PrivateCluster.StartAsync(folder, installation, cancellationToken).ConfigureAwait(false);
-
-        var isTemporary = folder.IsTemporary;
-        folder.Release();
-        // A container keeps nothing between runs, and a chosen folder is a wish to be told when it is wrong.
-        if (isTemporary && options.PostgresBinDirectory is null
+        {
+            return await PrivateCluster.StartAsync(folder ?? ClusterFolder.CreateTemporary(), installation, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        // A container keeps nothing between runs, and whoever names a folder wants to know that it is wrong.
+        if (folder is null && options.PostgresBinDirectory is null
             && await ContainerServer.TryStartAsync(cancellationToken).ConfigureAwait(false) is { } container)
         {
             return container;
         }
-        throw NotFound(options.PostgresBinDirectory, folder.MajorVersion);
+        throw NotFound(options.PostgresBinDirectory, folder?.MajorVersion);
     }
 
     private static CampfireEmulatorException NotFound(string? searchedDirectory, int? neededVersion)

@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Campfire.Realtime.Emulator.Rest;
+using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 
 namespace Campfire.Realtime.Emulator.Realtime;
@@ -61,10 +61,10 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
         {
             json.WriteStartObject();
             json.WriteString("event"u8, message.GetProperty("event").GetString());
-            if (message.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String)
+            if (message.TryGetProperty("id", out var given) && JsonText.Read(given) is { } id)
             {
                 json.WriteStartObject("meta"u8);
-                json.WriteString("id"u8, id.GetString());
+                json.WriteString("id"u8, id);
                 json.WriteEndObject();
             }
             json.WritePropertyName("payload"u8);
@@ -98,14 +98,14 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
         {
             if (Find(message, name) is not { } text)
                 errors[name] = new JsonArray(Blank);
-            else if (text.ValueKind != JsonValueKind.String)
+            else if (JsonText.Read(text) is not { } value)
                 errors[name] = new JsonArray(Invalid);
-            else if (text.GetString()!.Length == 0)
+            else if (value.Length == 0)
                 errors[name] = new JsonArray(Blank);
         }
         if (Find(message, "payload") is not { } payload)
             errors["payload"] = new JsonArray(Blank);
-        else if (payload.ValueKind != JsonValueKind.Object)
+        else if (payload.ValueKind != JsonValueKind.Object || !JsonText.IsReadable(payload))
             errors["payload"] = new JsonArray(Invalid);
         else if (Encoding.UTF8.GetByteCount(payload.GetRawText()) > maxPayloadBytes)
             errors["payload"] = new JsonArray("Payload size exceeds tenant limit");
@@ -118,8 +118,8 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
     private static bool IsPrivate(JsonElement message) => Find(message, "private") switch
     {
         { ValueKind: JsonValueKind.True } => true,
-        { ValueKind: JsonValueKind.String } text => text.GetString() == "true",
-        _ => false,
+        { } text => JsonText.Read(text) == "true",
+        null => false,
     };
 
     private static JsonDocument? TryParse(byte[] body)

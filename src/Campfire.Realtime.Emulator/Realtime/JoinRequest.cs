@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Campfire.Realtime.Emulator.Hosting;
 
 namespace Campfire.Realtime.Emulator.Realtime;
 
@@ -77,16 +78,16 @@ internal sealed record JoinRequest
     private static bool IsTrue(JsonElement? element) => element switch
     {
         { ValueKind: JsonValueKind.True } => true,
-        { ValueKind: JsonValueKind.String } text => text.GetString()!.Equals("true", StringComparison.OrdinalIgnoreCase),
-        _ => false,
+        { } text => string.Equals(JsonText.Read(text), "true", StringComparison.OrdinalIgnoreCase),
+        null => false,
     };
 
-    private static string? StringOf(JsonElement? element) => element is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+    private static string? StringOf(JsonElement? element) => element is { } text ? JsonText.Read(text) : null;
 
     private static string? ScalarOf(JsonElement? element) => element switch
     {
-        { ValueKind: JsonValueKind.String } text => text.GetString(),
         { ValueKind: JsonValueKind.Number or JsonValueKind.True or JsonValueKind.False } scalar => scalar.GetRawText(),
-        _ => null,
+        { } text => JsonText.Read(text),
+        null => null,
     };
 }

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Campfire.Realtime.Emulator.Hosting;
 
 namespace Campfire.Realtime.Emulator.Realtime;
 
@@ -14,7 +15,7 @@ internal static class PostgresChangeFilters
     private static readonly JsonSerializerOptions _relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static IReadOnlyList<string> Read(JsonElement? filters) => filters is { ValueKind: JsonValueKind.Array } array
-        ? [.. array.EnumerateArray().Where(filter => filter.ValueKind == JsonValueKind.Object).Select(filter => Echo(JsonObject.Create(filter)!))]
+        ? [.. array.EnumerateArray().Where(filter => filter.ValueKind == JsonValueKind.Object && JsonText.IsReadable(filter)).Select(filter => Echo(JsonObject.Create(filter)!))]
         : [];
 
     // A join without config is of a protocol before channels, where the topic named a table.

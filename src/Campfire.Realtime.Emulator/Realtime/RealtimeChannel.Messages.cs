@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Campfire.Realtime.Emulator.Auth;
+using Campfire.Realtime.Emulator.Hosting;
 using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Emulator.Realtime;
@@ -76,7 +77,7 @@ internal sealed partial class RealtimeChannel
             Socket.Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
             return;
         }
-        var call = name.ValueKind == JsonValueKind.String ? name.GetString()!.ToUpperInvariant() : "";
+        var call = JsonText.Read(name)?.ToUpperInvariant();
         if (call is not ("TRACK" or "UNTRACK"))
         {
             Socket.Send(ServerFrames.Error(Version, _joinRef, reference, _topic, "{}"));
@@ -105,7 +106,7 @@ internal sealed partial class RealtimeChannel
         }
         using var nothing = JsonDocument.Parse("{}");
         var payload = message.TryGetProperty("payload", out var given) ? given : nothing.RootElement;
-        if (payload.ValueKind != JsonValueKind.Object)
+        if (payload.ValueKind != JsonValueKind.Object || !JsonText.IsReadable(payload))
         {
             Socket.Send(ServerFrames.Refusal(Version, _joinRef, reference, _topic, "Presence track payload must be a map"));
             return;
@@ -142,11 +143,10 @@ internal sealed partial class RealtimeChannel
         using var document = JsonDocument.Parse(payload, new JsonDocumentOptions { MaxDepth = 512 });
         if (document.RootElement.ValueKind != JsonValueKind.Object
             || !document.RootElement.TryGetProperty("access_token", out var value)
-            || value.ValueKind != JsonValueKind.String)
+            || JsonText.Read(value) is not { } token)
         {
             return;
         }
-        var token = value.GetString()!;
         if (ApiKeys.IsOpaque(token) || token == _identity.Token.Token)
             return;
         var verification = _services.Verifier.Verify(token);

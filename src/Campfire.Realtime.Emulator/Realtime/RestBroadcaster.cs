@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Campfire.Realtime.Emulator.Auth;
-using Campfire.Realtime.Emulator.Rest;
+using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 
 namespace Campfire.Realtime.Emulator.Realtime;

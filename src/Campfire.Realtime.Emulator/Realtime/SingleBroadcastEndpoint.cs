@@ -2,7 +2,7 @@ using System.Net.Mime;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Campfire.Realtime.Emulator.Rest;
+using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -72,7 +72,7 @@ internal sealed class SingleBroadcastEndpoint(RestBroadcaster broadcaster)
             if (root.ValueKind != JsonValueKind.Object)
                 return Encoding.UTF8.GetBytes($$"""{"_json":{{root.GetRawText()}}}""");
             if (root.TryGetProperty("private", out var value))
-                isPrivate = value.ValueKind == JsonValueKind.True || (value.ValueKind == JsonValueKind.String && value.GetString() == "true");
+                isPrivate = value.ValueKind == JsonValueKind.True || JsonText.Read(value) == "true";
             return body;
         }
         catch (JsonException)

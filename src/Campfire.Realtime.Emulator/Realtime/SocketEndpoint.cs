@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Campfire.Realtime.Emulator.Auth;
-using Campfire.Realtime.Emulator.Rest;
+using Campfire.Realtime.Emulator.Hosting;
 using Campfire.Realtime.Protocol.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 using Npgsql;
 

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Campfire.Realtime.Emulator.Auth;
+using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 using Npgsql;
 
@@ -101,7 +102,7 @@ internal sealed class RpcEndpoint(NpgsqlDataSource database, FunctionCatalog cat
         try
         {
             using var document = JsonDocument.Parse(body);
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
+            if (document.RootElement.ValueKind == JsonValueKind.Object && JsonText.IsReadable(document.RootElement))
             {
                 foreach (var property in document.RootElement.EnumerateObject())
                     arguments.Add(property.Name);
@@ -112,7 +113,7 @@ internal sealed class RpcEndpoint(NpgsqlDataSource database, FunctionCatalog cat
         {
             return (null, arguments, RestError.InvalidBody("Empty or invalid json"));
         }
-        return (null, arguments, RestError.InvalidBody("The arguments of a function are one JSON object"));
+        return (null, arguments, RestError.InvalidBody("The arguments of a function are one JSON object of well-formed text"));
     }
 
     private async Task CallAsync(HttpContext context, RestCaller caller, RestFunction function, byte[] body, IReadOnlySet<string> arguments)

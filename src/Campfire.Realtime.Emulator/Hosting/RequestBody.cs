@@ -1,7 +1,7 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
 
-namespace Campfire.Realtime.Emulator.Rest;
+namespace Campfire.Realtime.Emulator.Hosting;
 
 internal static class RequestBody
 {

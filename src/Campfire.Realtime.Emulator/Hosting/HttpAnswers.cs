@@ -4,7 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 
-namespace Campfire.Realtime.Emulator.Rest;
+namespace Campfire.Realtime.Emulator.Hosting;
 
 internal static class HttpAnswers
 {
