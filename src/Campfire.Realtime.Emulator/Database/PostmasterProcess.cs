@@ -81,9 +81,10 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
             // without it the replication stream would learn of a commit only when the WAL writer wakes up.
             settings.AddRange(["fsync = off", "full_page_writes = off"]);
         }
-        await File.WriteAllLinesAsync(Path.Combine(folder.DataPath, ClusterTemplate.SettingsFile), settings, cancellationToken).ConfigureAwait(false);
+        var settingsPath = Path.Combine(folder.DataPath, ClusterTemplate.SettingsFile);
+        await File.WriteAllLinesAsync(settingsPath, settings, cancellationToken).ConfigureAwait(false);
         await File.WriteAllTextAsync(folder.LogPath, "", cancellationToken).ConfigureAwait(false);
-        await user.TakeOwnershipAsync(folder.DataPath, cancellationToken).ConfigureAwait(false);
+        await user.TakeOwnershipAsync(settingsPath, cancellationToken).ConfigureAwait(false);
         await user.TakeOwnershipAsync(folder.LogPath, cancellationToken).ConfigureAwait(false);
     }
 

@@ -60,10 +60,9 @@ internal sealed class PrivateCluster : IDatabaseServer
         else
         {
             await template.CopyToAsync(_folder, cancellationToken).ConfigureAwait(false);
+            await user.TakeOwnershipAsync(_folder.IsTemporary ? _folder.FullPath : _folder.DataPath, cancellationToken).ConfigureAwait(false);
         }
-        if (_folder.IsTemporary)
-            await user.TakeOwnershipAsync(_folder.FullPath, cancellationToken).ConfigureAwait(false);
-        else
+        if (!_folder.IsTemporary)
             await user.EnsureCanEnterAsync(_folder.FullPath, cancellationToken).ConfigureAwait(false);
         var password = await ClusterTemplate.ReadAdminPasswordAsync(_folder, cancellationToken).ConfigureAwait(false);
         var port = await _postmaster.StartAsync(cancellationToken).ConfigureAwait(false);

@@ -112,7 +112,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var hub = new TopicHub(faults);
         faults.Attach(hub, sockets);
         var stream = new MessageStream(
-            database.AdminConnectionString, hub, options.Limits, options.TimeProvider, options.LoggerFactory.CreateLogger<MessageStream>());
+            database.Admin, database.AdminConnectionString, hub, options.Limits, options.TimeProvider, options.LoggerFactory.CreateLogger<MessageStream>());
         var admission = new ChannelAdmission(
             verifier,
             new MessagePolicies(database.Admin),

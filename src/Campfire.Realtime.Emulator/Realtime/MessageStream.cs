@@ -14,6 +14,7 @@ internal sealed partial class MessageStream : IAsyncDisposable
     private const string SlotPrefix = "supabase_realtime_messages_replication_slot_";
     private static readonly TimeSpan _reconnectDelay = TimeSpan.FromMilliseconds(500);
 
+    private readonly NpgsqlDataSource _database;
     private readonly string _connectionString;
     private readonly TopicHub _hub;
     private readonly EmulatorLimits _limits;
@@ -22,9 +23,11 @@ internal sealed partial class MessageStream : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private volatile TaskCompletionSource _established = NewSignal();
     private Task _running = Task.CompletedTask;
+    private volatile int _walSender;
 
-    public MessageStream(string connectionString, TopicHub hub, EmulatorLimits limits, TimeProvider time, ILogger<MessageStream> logger)
+    public MessageStream(NpgsqlDataSource database, string connectionString, TopicHub hub, EmulatorLimits limits, TimeProvider time, ILogger<MessageStream> logger)
     {
+        _database = database;
         _connectionString = connectionString;
         _hub = hub;
         _limits = limits;
@@ -45,8 +48,32 @@ internal sealed partial class MessageStream : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
+        await TerminateWalSenderAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         _stopping.Dispose();
+    }
+
+    // Npgsql turns a cancelled token into a cancel request, which a server that only just starts to stream overlooks;
+    // the stream would then go on for ever. A terminated one ends in any case.
+    private async Task TerminateWalSenderAsync()
+    {
+        var walSender = _walSender;
+        if (walSender == 0)
+            return;
+        try
+        {
+            var command = _database.CreateCommand("select pg_terminate_backend($1)");
+            await using (command.ConfigureAwait(false))
+            {
+                command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = walSender });
+                await command.ExecuteNonQueryAsync().ConfigureAwait(false);
+            }
+        }
+        catch (NpgsqlException failure)
+        {
+            // Without a server there is no stream either.
+            StreamLost(failure);
+        }
     }
 
     private async Task RunAsync(CancellationToken stopping)
@@ -57,7 +84,7 @@ internal sealed partial class MessageStream : IAsyncDisposable
             {
                 await StreamAsync(stopping).ConfigureAwait(false);
             }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            catch (Exception failure) when (stopping.IsCancellationRequested && failure is (OperationCanceledException or NpgsqlException or IOException))
             {
                 return;
             }
@@ -89,26 +116,40 @@ internal sealed partial class MessageStream : IAsyncDisposable
         await using (connection.ConfigureAwait(false))
         {
             await connection.Open(stopping).ConfigureAwait(false);
-            // The slot is temporary, as Realtime's is: what is inserted while nobody streams is delivered by nobody.
-            var slot = await connection.CreatePgOutputReplicationSlot(
-                SlotPrefix + Guid.NewGuid().ToString("N"),
-                temporarySlot: true,
-                slotSnapshotInitMode: LogicalSlotSnapshotInitMode.NoExport,
-                cancellationToken: stopping).ConfigureAwait(false);
-            // Nothing committed from here on is missed, though the stream itself only starts below.
-            _established.TrySetResult();
-
-            var options = new PgOutputReplicationOptions(Publication, PgOutputProtocolVersion.V2, binary: true);
-            await foreach (var message in connection.StartReplication(slot, options, stopping).ConfigureAwait(false))
+            _walSender = connection.ProcessID;
+            if (stopping.IsCancellationRequested)
+                return;
+            try
             {
-                if (message is InsertMessage insert)
-                    await PublishAsync(insert, stopping).ConfigureAwait(false);
-                connection.SetReplicationStatus(message.WalEnd);
+                await StreamAsync(connection).ConfigureAwait(false);
+            }
+            finally
+            {
+                _walSender = 0;
             }
         }
     }
 
-    private async Task PublishAsync(InsertMessage insert, CancellationToken stopping)
+    private async Task StreamAsync(LogicalReplicationConnection connection)
+    {
+        // The slot is temporary, as Realtime's is: what is inserted while nobody streams is delivered by nobody.
+        var slot = await connection.CreatePgOutputReplicationSlot(
+            SlotPrefix + Guid.NewGuid().ToString("N"),
+            temporarySlot: true,
+            slotSnapshotInitMode: LogicalSlotSnapshotInitMode.NoExport).ConfigureAwait(false);
+        // Nothing committed from here on is missed, though the stream itself only starts below.
+        _established.TrySetResult();
+
+        var options = new PgOutputReplicationOptions(Publication, PgOutputProtocolVersion.V2, binary: true);
+        await foreach (var message in connection.StartReplication(slot, options, CancellationToken.None).ConfigureAwait(false))
+        {
+            if (message is InsertMessage insert)
+                await PublishAsync(insert).ConfigureAwait(false);
+            connection.SetReplicationStatus(message.WalEnd);
+        }
+    }
+
+    private async Task PublishAsync(InsertMessage insert)
     {
         string? topic = null, userEvent = null;
         byte[]? payload = null, binaryPayload = null;
@@ -121,22 +162,22 @@ internal sealed partial class MessageStream : IAsyncDisposable
             switch (value.GetFieldName())
             {
                 case "topic":
-                    topic = await value.Get<string>(stopping).ConfigureAwait(false);
+                    topic = await value.Get<string>().ConfigureAwait(false);
                     break;
                 case "event":
-                    userEvent = await value.Get<string>(stopping).ConfigureAwait(false);
+                    userEvent = await value.Get<string>().ConfigureAwait(false);
                     break;
                 case "payload":
-                    payload = await value.Get<byte[]>(stopping).ConfigureAwait(false);
+                    payload = await value.Get<byte[]>().ConfigureAwait(false);
                     break;
                 case "binary_payload":
-                    binaryPayload = await value.Get<byte[]>(stopping).ConfigureAwait(false);
+                    binaryPayload = await value.Get<byte[]>().ConfigureAwait(false);
                     break;
                 case "private":
-                    isPrivate = await value.Get<bool>(stopping).ConfigureAwait(false);
+                    isPrivate = await value.Get<bool>().ConfigureAwait(false);
                     break;
                 case "id":
-                    id = await value.Get<Guid>(stopping).ConfigureAwait(false);
+                    id = await value.Get<Guid>().ConfigureAwait(false);
                     break;
             }
         }
