@@ -13,6 +13,8 @@ namespace Campfire.Realtime.Server.Tests.Support;
 /// <summary>The server SDK on a real Kestrel, in front of the emulator unless the options say otherwise.</summary>
 internal sealed class WidgetServer : IAsyncDisposable
 {
+    private const int SupabaseRefusedEventId = 2001;
+
     private readonly WebApplication _app;
 
     private WidgetServer(WebApplication app, LogRecorder logs)
@@ -90,6 +92,8 @@ internal sealed class WidgetServer : IAsyncDisposable
     {
         Http.Dispose();
         await _app.DisposeAsync();
+        Assert.That(
+            Logs.Records.Where(record => record.Level >= LogLevel.Error && record.Id.Id != SupabaseRefusedEventId), Is.Empty, "The server logged errors.");
     }
 }
 
