@@ -30,7 +30,6 @@ internal static class JsonBody
         {
             ReadResult read = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
             ReadOnlySequence<byte> bytes = read.Buffer;
-            bool isDone = read.IsCompleted || bytes.Length > maxBytes;
             try
             {
                 if (bytes.Length > maxBytes)
@@ -41,7 +40,7 @@ internal static class JsonBody
             finally
             {
                 // Also after a refusal: Kestrel closes the connection under the next request when a read is left open.
-                reader.AdvanceTo(isDone ? bytes.End : bytes.Start, bytes.End);
+                reader.AdvanceTo(read.IsCompleted ? bytes.End : bytes.Start, bytes.End);
             }
         }
     }
@@ -103,7 +102,7 @@ internal static class JsonBody
     {
         bool isConversion = e.InnerException is not JsonException && e.Path is not null;
         if (!isConversion)
-            return $"The body is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}).";
+            return $"The body is not valid JSON, or is nested too deeply (line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}).";
 
         return e.Path is "$"
             ? "The body is not a JSON object with the fields of this endpoint."

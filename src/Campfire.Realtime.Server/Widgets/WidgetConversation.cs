@@ -14,7 +14,7 @@ internal sealed class WidgetConversation(SupabaseRpc rpc, ICampfirePublisher pub
 
     private static RpcJsonContext Types => RpcJsonContext.Default;
 
-    public Task<MessageCreated> SendMessageAsync(VisitorIdentity visitor, WidgetMessageRequest request, CancellationToken cancellationToken)
+    public async Task<WidgetMessage> SendMessageAsync(VisitorIdentity visitor, WidgetMessageRequest request, CancellationToken cancellationToken)
     {
         if (request.Content is null && request.Attachments is null or [])
             throw ProblemException.Malformed("The field content is missing. Send the message's text.");
@@ -29,7 +29,9 @@ internal sealed class WidgetConversation(SupabaseRpc rpc, ICampfirePublisher pub
             request.Content ?? "",
             request.Attachments,
             request.Metadata is { ValueKind: JsonValueKind.Object } metadata ? metadata : null);
-        return rpc.CallAsAsync(visitor, "campfire_send_message", arguments, Types.SendMessageArguments, Types.MessageCreated, cancellationToken);
+        MessageCreated message = await rpc.CallAsAsync(
+            visitor, "campfire_send_message", arguments, Types.SendMessageArguments, Types.MessageCreated, cancellationToken).ConfigureAwait(false);
+        return WidgetMessage.Of(message);
     }
 
     public async Task<WidgetMessagesResponse> GetMessagesAsync(VisitorIdentity visitor, MessagesQuery query, CancellationToken cancellationToken) =>
@@ -76,7 +78,7 @@ internal sealed class WidgetConversation(SupabaseRpc rpc, ICampfirePublisher pub
             visitor, "campfire_messages", new MessagesArguments(visitor.ConversationId, before, limit), Types.MessagesArguments, Types.MessagesPage,
             cancellationToken).ConfigureAwait(false);
         long? cursor = page.Messages.Count > 0 ? page.Messages[^1].Sequence : before;
-        return new WidgetMessagesResponse(page.Messages, cursor, page.HasMore);
+        return new WidgetMessagesResponse([.. page.Messages.Select(WidgetMessage.Of)], cursor, page.HasMore);
     }
 
     private async Task<WidgetMessagesResponse> GetMessagesAfterAsync(VisitorIdentity visitor, long after, int limit, CancellationToken cancellationToken)
@@ -84,14 +86,14 @@ internal sealed class WidgetConversation(SupabaseRpc rpc, ICampfirePublisher pub
         EventsPage page = await rpc.CallAsAsync(
             visitor, "campfire_events", new EventsArguments(visitor.ConversationId, after, limit), Types.EventsArguments, Types.EventsPage,
             cancellationToken).ConfigureAwait(false);
-        var messages = new List<MessageCreated>(page.Events.Count);
+        var messages = new List<WidgetMessage>(page.Events.Count);
         long cursor = after;
         foreach (LoggedEvent logged in page.Events)
         {
             // Other events move the cursor as well, otherwise the same page would come again.
             cursor = logged.Payload.GetProperty("sequence"u8).GetInt64();
             if (logged.Event == EventNames.MessageCreated)
-                messages.Add(logged.Payload.Deserialize(CampfireJsonContext.Default.MessageCreated)!);
+                messages.Add(WidgetMessage.Of(logged.Payload.Deserialize(CampfireJsonContext.Default.MessageCreated)!));
         }
 
         return new WidgetMessagesResponse(messages, cursor, page.HasMore);

@@ -12,7 +12,7 @@ internal static class WidgetEndpoints
 {
     private static WidgetRequestJsonContext Requests => WidgetRequestJsonContext.Default;
 
-    private static WidgetResponseJsonContext Responses => WidgetResponseJsonContext.Unescaped;
+    private static WidgetResponseJsonContext Responses => WidgetResponseJsonContext.CamelCase;
 
     public static void Map(RouteGroupBuilder widget)
     {
@@ -48,8 +48,8 @@ internal static class WidgetEndpoints
         VisitorIdentity visitor = await tokens.RequireAsync(context.Request).ConfigureAwait(false);
         WidgetMessageRequest request = await JsonBody
             .ReadAsync(context.Request, Requests.WidgetMessageRequest, options.MaxRequestBodyBytes, cancellationToken).ConfigureAwait(false);
-        MessageCreated message = await conversation.SendMessageAsync(visitor, request, cancellationToken).ConfigureAwait(false);
-        return TypedResults.Json(message, Responses.MessageCreated, statusCode: StatusCodes.Status201Created);
+        WidgetMessage message = await conversation.SendMessageAsync(visitor, request, cancellationToken).ConfigureAwait(false);
+        return TypedResults.Json(message, Responses.WidgetMessage, statusCode: StatusCodes.Status201Created);
     }
 
     private static async Task<IResult> SendTypingAsync(

@@ -2,6 +2,8 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Campfire.Realtime.Protocol;
+using Campfire.Realtime.Protocol.Json;
+using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Server.Widgets;
 
@@ -19,16 +21,49 @@ internal sealed record WidgetAuthResponse(
 internal sealed record WidgetChannels(string Conversation, string Typing);
 
 /// <summary>Cursor is what to pass as before or after, whichever was used, for the next page; null when this page is empty and final.</summary>
-internal sealed record WidgetMessagesResponse(IReadOnlyList<MessageCreated> Messages, long? Cursor, bool HasMore);
+internal sealed record WidgetMessagesResponse(IReadOnlyList<WidgetMessage> Messages, long? Cursor, bool HasMore);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+internal sealed record WidgetMessage(
+    long Sequence,
+    Guid Id,
+    Guid ConversationId,
+    Guid OrganizationId,
+    string Content,
+    SenderType SenderType,
+    string? SenderId,
+    string? SenderName,
+    string? SenderEmail,
+    IReadOnlyList<MessageAttachment> Attachments,
+    JsonElement? Metadata,
+    DateTimeOffset CreatedAt)
+{
+    public static WidgetMessage Of(MessageCreated message) => new(
+        message.Sequence,
+        message.Id,
+        message.ConversationId,
+        message.OrganizationId,
+        message.Content,
+        message.SenderType,
+        message.SenderId,
+        message.SenderName,
+        message.SenderEmail,
+        message.Attachments,
+        message.Metadata,
+        message.CreatedAt);
+}
+
 [JsonSerializable(typeof(WidgetAuthResponse))]
 [JsonSerializable(typeof(WidgetMessagesResponse))]
-[JsonSerializable(typeof(MessageCreated))]
+[JsonSerializable(typeof(WidgetMessage))]
 [JsonSerializable(typeof(ReadReceipt))]
 internal sealed partial class WidgetResponseJsonContext : JsonSerializerContext
 {
-    /// <summary>Leaves letters as they are, as ASP.NET Core does: escaped, a message in most scripts would be several times as long.</summary>
-    public static WidgetResponseJsonContext Unescaped { get; } =
-        new(new JsonSerializerOptions(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+    /// <summary>Letters stay as they are, as in ASP.NET Core: escaped, a message in most scripts would be several times as long.</summary>
+    public static WidgetResponseJsonContext CamelCase { get; } = new(new JsonSerializerOptions
+    {
+        Converters = { new UtcTimeConverter() },
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = FrameReader.MaxDepth,
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+    });
 }

@@ -27,9 +27,8 @@ internal sealed partial class WidgetSessions(
 
         Guid? known = authorization.VisitorId
             ?? await ProvenVisitorAsync(context.Request, organizationId, request.VisitorId).ConfigureAwait(false);
-        if (known is null && request.ConversationId is not null)
-            throw NotFound();
 
+        // Without a proven visitor this opens a conversation for a new one, to whom no conversationId belongs.
         var arguments = new OpenConversationArguments(
             organizationId, known ?? Guid.CreateVersion7(time.GetUtcNow()), request.Name, request.Email, request.ConversationId,
             AddressOf(context.Connection.RemoteIpAddress));
