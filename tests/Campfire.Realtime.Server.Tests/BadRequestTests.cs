@@ -34,9 +34,11 @@ public sealed class BadRequestTests
         (await _server.PostTextAsync(path, "{\"x\":" + new string('[', 5000), _session.Token)).AssertProblem(400, "campfire_malformed");
 
     [Test]
-    public async Task Bytes_that_are_not_utf8_are_refused([ValueSource(nameof(_postEndpoints))] string path)
+    public async Task Bytes_that_are_not_utf8_are_refused([ValueSource(nameof(_postEndpoints))] string path, [Values("content", "metadata")] string field)
     {
-        using var content = new ByteArrayContent([.. "{\"content\":\""u8, 0xC3, 0x28, .. "\"}"u8]);
+        string before = field == "metadata" ? "{\"content\":\"a\",\"metadata\":{\"k\":\"" : "{\"content\":\"";
+        string after = field == "metadata" ? "\"}}" : "\"}";
+        using var content = new ByteArrayContent([.. Encoding.UTF8.GetBytes(before), 0xC3, 0x28, .. Encoding.UTF8.GetBytes(after)]);
         content.Headers.ContentType = new("application/json");
 
         Reply reply = await _server.SendAsync(HttpMethod.Post, path, content, _session.Token);
@@ -70,6 +72,20 @@ public sealed class BadRequestTests
         using HttpResponseMessage response = await _server.Http.SendAsync(request);
 
         (await Reply.ReadAsync(response)).AssertProblem(413, "campfire_too_large");
+    }
+
+    [Test]
+    public async Task A_body_that_is_announced_as_too_large_is_refused_before_it_is_sent()
+    {
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(IPAddress.Loopback, _server.Http.BaseAddress!.Port);
+        await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+            "POST /api/widget/auth HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"));
+        using var reader = new StreamReader(socket.GetStream());
+
+        string? status = await reader.ReadLineAsync().WaitAsync(Deadline.Long);
+
+        Assert.That(status, Does.StartWith("HTTP/1.1 413"));
     }
 
     [Test]

@@ -71,6 +71,23 @@ public sealed class SupabaseFailureTests
     }
 
     [Test]
+    public async Task A_redirect_is_not_followed_because_it_would_carry_the_service_key_away()
+    {
+        await using StubSupabase elsewhere = await StubSupabase.StartAsync(StubSupabase.Always(200, "{}"));
+        await using StubSupabase supabase = await StubSupabase.StartAsync(context =>
+        {
+            context.Response.StatusCode = 307;
+            context.Response.Headers.Location = elsewhere.Url.AbsoluteUri;
+            return Task.CompletedTask;
+        });
+        await using WidgetServer server = await WidgetServer.StartAsync(supabase.Use);
+
+        (await server.PostAsync("auth", _auth)).AssertProblem(502, "campfire_upstream");
+
+        Assert.That(elsewhere.Requests, Is.Empty);
+    }
+
+    [Test]
     public async Task A_visitor_token_that_supabase_refuses_is_reported_as_401()
     {
         await using StubSupabase supabase = await StubSupabase.StartAsync(StubSupabase.Always(401, """{"code":"PGRST303","message":"JWT expired"}"""));

@@ -100,8 +100,8 @@ public sealed class WidgetAuthTests
 
         Session third = Session.Of((await _server.PostAsync("auth", new { widgetKey, visitorId = victim.VisitorId }, thief.Token)).Json);
 
-        Assert.That(third.VisitorId, Is.Not.EqualTo(victim.VisitorId));
-        Assert.That(third.ConversationId, Is.Not.EqualTo(victim.ConversationId));
+        Assert.That(third.VisitorId, Is.Not.EqualTo(victim.VisitorId).And.Not.EqualTo(thief.VisitorId));
+        Assert.That(third.ConversationId, Is.Not.EqualTo(victim.ConversationId).And.Not.EqualTo(thief.ConversationId));
     }
 
     [Test]

@@ -43,6 +43,7 @@ public sealed class WidgetMessagesTests
         Assert.That(message["senderName"]!.GetValue<string>(), Is.EqualTo("Ada"));
         Assert.That(message["metadata"]!["page"]!.GetValue<string>(), Is.EqualTo("/prices"));
         Assert.That(message["attachments"]![0]!["fileName"]!.GetValue<string>(), Is.EqualTo("a.png"));
+        Assert.That(message["createdAt"]!.GetValue<string>(), Does.Match(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"));
         Assert.That(message["createdAt"]!.GetValue<DateTimeOffset>(), Is.EqualTo(DateTimeOffset.UtcNow).Within(TimeSpan.FromMinutes(1)));
         Assert.That(
             await Seed.ScalarAsync<string>("select content from public.messages where id = $1 and conversation_id = $2", id, session.ConversationId),
@@ -183,6 +184,7 @@ public sealed class WidgetMessagesTests
         do
         {
             page = (await _server.GetAsync($"messages?limit=1&after={cursor}", session.Token)).Json;
+            Assert.That(page["cursor"]!.GetValue<long>(), Is.EqualTo(cursor + 1), "Every page moves on.");
             cursor = page["cursor"]!.GetValue<long>();
             seen.AddRange(page["messages"]!.AsArray().Select(message => message!["content"]!.GetValue<string>()));
         }
@@ -193,6 +195,19 @@ public sealed class WidgetMessagesTests
         JsonNode quiet = (await _server.GetAsync($"messages?after={cursor}", session.Token)).Json;
         Assert.That(quiet["messages"]!.AsArray(), Is.Empty);
         Assert.That(quiet["cursor"]!.GetValue<long>(), Is.EqualTo(6));
+    }
+
+    [Test]
+    public async Task Get_returns_metadata_that_another_client_has_nested_deeply()
+    {
+        Session session = await OpenAsync();
+        string metadata = string.Concat(Enumerable.Repeat("{\"a\":", 100)) + "1" + new string('}', 100);
+        await Seed.ScalarAsync<Guid>(
+            "insert into public.messages (conversation_id, content, sender_type, metadata) values ($1, 'deep', 'system', $2::jsonb) returning id",
+            session.ConversationId, metadata);
+
+        Assert.That((await _server.GetAsync("messages", session.Token)).Text, Does.Contain(metadata));
+        Assert.That((await _server.GetAsync("messages?after=0", session.Token)).Text, Does.Contain(metadata));
     }
 
     [TestCase("limit=0", 422, "campfire_invalid")]
