@@ -146,7 +146,6 @@ public sealed class CampfireClient : IAsyncDisposable
         await _connection.DisposeAsync().ConfigureAwait(false);
         _http.Dispose();
         _ownHandler?.Dispose();
-        _tokens.Dispose();
     }
 
     private static CampfireClientOptions WithLogging(IOptions<CampfireClientOptions> options, ILoggerFactory? loggerFactory)

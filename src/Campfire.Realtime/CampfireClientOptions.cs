@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime;
 
-/// <summary>Options of a the client. They are checked and copied once, by its constructor.</summary>
+/// <summary>Options of a client. They are checked and copied once, by its constructor.</summary>
 public sealed class CampfireClientOptions
 {
     /// <summary>The default of <see cref="HeartbeatInterval"/>.</summary>
@@ -43,6 +43,11 @@ public sealed class CampfireClientOptions
     /// Asked before every join, before the token expires and after a refusal. The default is <see langword="null"/>: the API key
     /// speaks for the caller, which no channel of the naming standard accepts. May be called from several threads, never at once.
     /// </value>
+    /// <remarks>
+    /// When it throws <see cref="HttpRequestException"/> (without a status, or with one of 408, 429 and 5xx), <see cref="IOException"/>,
+    /// <see cref="TimeoutException"/> or a cancellation of its own, it is asked again later. Any other exception, and an empty token,
+    /// means that there is no token any more: what was joined ends with <see cref="CampfireErrorCode.InvalidToken"/>.
+    /// </remarks>
     public Func<CancellationToken, ValueTask<string>>? AccessToken { get; set; }
 
     /// <summary>Gets or sets where Realtime is reached, when it is not at <c>/realtime/v1</c> of <see cref="Url"/>.</summary>
@@ -120,6 +125,8 @@ public sealed class CampfireClientOptions
             throw new ArgumentException("Set ApiKey to the project's publishable key (Supabase dashboard, API keys).");
         if (ApiKey.StartsWith("sb_secret_", StringComparison.Ordinal))
             throw new ArgumentException("ApiKey holds a secret key, which bypasses every policy. Clients use the publishable key.");
+        if (ApiKey.AsSpan().ContainsAnyExceptInRange('!', '~'))
+            throw new ArgumentException("ApiKey holds a blank, a line break or another character that no key has. Was it read from a file with its line end?");
         CheckScheme(RealtimeUrl, nameof(RealtimeUrl), "ws", "wss", "http", "https");
         CheckScheme(RestUrl, nameof(RestUrl), "http", "https");
 
