@@ -18,4 +18,10 @@ internal sealed partial class ChannelSession
 
     [LoggerMessage(1203, LogLevel.Warning, "Dropped a broadcast on {Channel}: {Code}, {Detail}")]
     private partial void LogUnreadableBroadcast(ChannelName channel, WireErrorCode code, string detail);
+
+    [LoggerMessage(1204, LogLevel.Warning, "No fresh token for {Channel} yet: {Reason}")]
+    private partial void LogTokenLate(ChannelName channel, string reason);
+
+    [LoggerMessage(1205, LogLevel.Debug, "Left {Channel} without an answer from the server")]
+    private partial void LogLeftSilently(ChannelName channel);
 }

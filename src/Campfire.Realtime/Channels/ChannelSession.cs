@@ -9,7 +9,7 @@ namespace Campfire.Realtime.Channels;
 /// <summary>Keeps one channel joined: joins on every new link, refreshes its token, and acts on a close by what the server said.</summary>
 internal sealed partial class ChannelSession : IAsyncDisposable
 {
-    private const int MaxTokenRefusalsPerMinute = 3;
+    private const string UnmatchedTopic = "unmatched topic";
     private static readonly TimeSpan LeavePatience = TimeSpan.FromSeconds(2);
 
     private readonly CampfireClientOptions _options;
@@ -17,12 +17,12 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     private readonly ChannelRegistry _registry;
     private readonly AccessTokenSource _tokens;
     private readonly Backoff _backoff;
+    private readonly RejoinPolicy _policy;
     private readonly ILogger _logger;
     private readonly IChannelSink _sink;
     private readonly bool _isPresenceEnabled;
     private readonly CancellationTokenSource _leaving = new();
     private readonly TaskCompletionSource _firstJoin = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Queue<long> _tokenRefusals = new();
     private Task _loop = Task.CompletedTask;
     private volatile Membership? _membership;
     private int _isDisposed;
@@ -39,7 +39,11 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         _registry = services.Registry;
         _tokens = services.Tokens;
         _backoff = services.Backoff;
+        _policy = new RejoinPolicy(name, services.Backoff, services.Tokens, services.Options.TimeProvider);
         _logger = services.Logger;
+
+        // Nobody may be waiting for it when it fails; the stream says it as well.
+        _ = _firstJoin.Task.ContinueWith(static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }
 
     public ChannelName Name { get; }
@@ -81,10 +85,21 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     }
 
     /// <summary>Pushes and awaits the reply; null when the channel is not joined at the moment, or the link broke first.</summary>
-    public async Task<Reply?> TryPushAsync(byte[] eventName, ReadOnlyMemory<byte> json, CancellationToken cancellationToken) =>
-        _membership is { IsConfirmed: true } membership
-            ? await PushAsync(membership, eventName, json, _options.JoinTimeout, cancellationToken).ConfigureAwait(false)
-            : null;
+    /// <exception cref="CampfireException">No reply came in time.</exception>
+    public async Task<Reply?> TryPushAsync(byte[] eventName, ReadOnlyMemory<byte> json, CancellationToken cancellationToken)
+    {
+        if (_membership is not { IsConfirmed: true } membership)
+            return null;
+
+        try
+        {
+            return await PushAsync(membership, eventName, json, _options.JoinTimeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException e)
+        {
+            throw new CampfireException(CampfireErrorCode.Timeout, $"{Name} did not answer within {_options.JoinTimeout.TotalSeconds:0.#} s.", innerException: e);
+        }
+    }
 
     public void OnFrame(SocketLink link, in Frame frame)
     {
@@ -119,6 +134,12 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         {
             membership.End(new Refusal(RefusalClass.Transient, CampfireErrorCode.Unavailable, "the channel crashed on the server"));
         }
+        else if (frame.Is(PhoenixEvents.Reply) && membership.IsConfirmed && ReplyView.TryRead(frame, out ReplyView reply, out _)
+            && !reply.IsOk && reply.ReadReason() == UnmatchedTopic)
+        {
+            // What nobody waited for was answered with this: the server has no such channel any more, and no close has said so.
+            membership.End(new Refusal(RefusalClass.Transient, CampfireErrorCode.Unavailable, "the server no longer knows the channel"));
+        }
     }
 
     /// <summary>Leaves the channel. The server is told, but not waited for longer than two seconds.</summary>
@@ -132,12 +153,13 @@ internal sealed partial class ChannelSession : IAsyncDisposable
 
         await _leaving.CancelAsync().ConfigureAwait(false);
         await _loop.ConfigureAwait(false);
-        if (_membership is { IsConfirmed: true } membership)
-            await PushAsync(membership, PhoenixNames.Leave, PhoenixNames.EmptyObject, LeavePatience, CancellationToken.None).ConfigureAwait(false);
+
+        // Also after a join that nobody waited for any more: the server may yet agree to it, and would keep the membership.
+        if (_membership is { } membership)
+            await LeaveAsync(membership, isAnswered: membership.IsConfirmed).ConfigureAwait(false);
         _membership = null;
         _registry.Remove(this);
         _firstJoin.TrySetException(new ObjectDisposedException(Name.Value));
-        _ = _firstJoin.Task.Exception;
         _leaving.Dispose();
     }
 
@@ -154,29 +176,31 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     private async Task RunAsync()
     {
         CancellationToken cancellationToken = _leaving.Token;
-        int attempt = 0;
         try
         {
             while (true)
             {
                 SocketLink link = await _connection.WhenLiveAsync(cancellationToken).ConfigureAwait(false);
-                Refusal? refusal = await JoinOnceAsync(link, cancellationToken).ConfigureAwait(false);
-                if (refusal is null)
+                Refusal refusal;
+                try
                 {
-                    attempt = 0;
-                    _firstJoin.TrySetResult();
-                    _sink.OnJoined();
-                    refusal = await StayAsync(_membership!, cancellationToken).ConfigureAwait(false);
-                    _sink.OnInterrupted();
+                    refusal = await BeJoinedAsync(link, cancellationToken).ConfigureAwait(false);
+                }
+                catch (CampfireException e) when (e.IsTransient)
+                {
+                    // No token at the moment. The network that took the connection may have taken the way to the tokens as well.
+                    refusal = new Refusal(RefusalClass.Transient, e.Code, e.Message);
                 }
 
                 _membership = null;
                 if (link.Loss.IsCompleted)
+                {
+                    _policy.OnLinkLost();
                     continue;
+                }
 
-                LogMembershipLost(Name, refusal.Value.Class, refusal.Value.Reason);
-                attempt++;
-                TimeSpan delay = DelayAfter(refusal.Value, attempt);
+                LogMembershipLost(Name, refusal.Class, refusal.Reason);
+                TimeSpan delay = _policy.DelayAfter(refusal);
                 if (delay > TimeSpan.Zero)
                     await Task.Delay(delay, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
             }
@@ -185,15 +209,40 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         {
             // Left by the application: the membership stays for the goodbye.
         }
-        catch (ObjectDisposedException)
+        catch (ObjectDisposedException e)
+        {
+            // The client was disposed under a join that it did not know of yet.
+            _membership = null;
+            _firstJoin.TrySetException(e);
+        }
+        catch (CampfireException e)
         {
             _membership = null;
+            End(e);
         }
         catch (Exception e)
         {
-            // A token callback may throw anything; the caller of the join, or the reader of the stream, is who must learn of it.
+            // The caller of the join, or the reader of the stream, must not wait for ever because of an error of ours.
             _membership = null;
-            End(e as CampfireException ?? new CampfireException(CampfireErrorCode.InvalidToken, $"No access token for {Name}: the AccessToken callback failed.", innerException: e));
+            End(new CampfireException(CampfireErrorCode.Unavailable, $"{Name} can no longer be followed: an unexpected {e.GetType().Name}.", innerException: e));
+        }
+    }
+
+    private async Task<Refusal> BeJoinedAsync(SocketLink link, CancellationToken cancellationToken)
+    {
+        if (await JoinOnceAsync(link, cancellationToken).ConfigureAwait(false) is { } refusal)
+            return refusal;
+
+        _policy.OnJoined();
+        _firstJoin.TrySetResult();
+        _sink.OnJoined();
+        try
+        {
+            return await StayAsync(_membership!, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _sink.OnInterrupted();
         }
     }
 
@@ -201,49 +250,15 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     {
         LogEnded(Name, reason.Code, reason.Message);
         _registry.Remove(this);
-        if (_firstJoin.TrySetException(reason))
-            _ = _firstJoin.Task.Exception;
+        _firstJoin.TrySetException(reason);
         _sink.OnEnded(reason);
-    }
-
-    /// <summary>How long to wait before the next join.</summary>
-    /// <exception cref="CampfireException">There is none.</exception>
-    private TimeSpan DelayAfter(Refusal refusal, int attempt)
-    {
-        switch (refusal.Class)
-        {
-            case RefusalClass.Permanent:
-                CampfireErrorCode code = _firstJoin.Task.IsCompleted && refusal.Code is CampfireErrorCode.AccessDenied ? CampfireErrorCode.AccessWithdrawn : refusal.Code;
-                throw (refusal with { Code = code }).ToException($"The server refused {Name}");
-            case RefusalClass.Token:
-                _tokens.Forget();
-                long now = _options.TimeProvider.GetTimestamp();
-                _tokenRefusals.Enqueue(now);
-                while (_options.TimeProvider.GetElapsedTime(_tokenRefusals.Peek(), now) > TimeSpan.FromMinutes(1))
-                    _tokenRefusals.Dequeue();
-                if (_tokenRefusals.Count > MaxTokenRefusalsPerMinute)
-                    throw refusal.ToException($"The server refused {MaxTokenRefusalsPerMinute} fresh tokens within a minute for {Name}");
-                return TimeSpan.Zero;
-            case RefusalClass.Capacity:
-                return _backoff.ForCapacity();
-            default:
-                return _backoff.Next(attempt);
-        }
     }
 
     private async Task<Refusal?> JoinOnceAsync(SocketLink link, CancellationToken cancellationToken)
     {
         // The token is awaited here, inside the join: a join that leaves without it runs with the rights of the API key.
         AccessToken token = await _tokens.AskAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            await link.Joining.WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (ObjectDisposedException)
-        {
-            return LinkLost();
-        }
-
+        await link.Joining.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             var membership = new Membership(link, link.NextRef(), token);
@@ -252,7 +267,8 @@ internal sealed partial class ChannelSession : IAsyncDisposable
             JoinPayload.Write(payload, _isPresenceEnabled, token.Claims.Subject, token.Value);
             _membership = membership;
             await link.SendTextAsync(membership.JoinRef, membership.JoinRef, Topic, PhoenixEvents.Join, payload.Written.Span, cancellationToken).ConfigureAwait(false);
-            Reply answer = await reply.Task.WaitAsync(_options.JoinTimeout, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            if (await reply.Task.WaitAsync(_options.JoinTimeout, _options.TimeProvider, cancellationToken).ConfigureAwait(false) is not { } answer)
+                return LinkLost();
             if (!answer.IsOk)
                 return Refusal.OfJoin(answer.Reason);
 
@@ -268,50 +284,59 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         {
             // The server may yet agree; without a goodbye it would go on sending to a membership that nobody reads.
             if (_membership is { } late)
-                await PushAsync(late, PhoenixNames.Leave, PhoenixNames.EmptyObject, TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
+                await LeaveAsync(late, isAnswered: false).ConfigureAwait(false);
             return new Refusal(RefusalClass.Transient, CampfireErrorCode.Timeout, $"the join was not answered within {_options.JoinTimeout.TotalSeconds:0.#} s");
         }
         finally
         {
-            ReleaseJoin(link);
+            link.Joining.Release();
         }
     }
 
     private static Refusal LinkLost() => new(RefusalClass.Transient, CampfireErrorCode.Unavailable, "the connection was lost");
 
-    private static void ReleaseJoin(SocketLink link)
-    {
-        try
-        {
-            link.Joining.Release();
-        }
-        catch (ObjectDisposedException)
-        {
-            // The link ended meanwhile, and its queue with it.
-        }
-    }
-
     private async Task<Refusal> StayAsync(Membership membership, CancellationToken cancellationToken)
     {
-        while (true)
-        {
-            using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            Task refresh = Task.Delay(_tokens.RefreshIn(membership.Token) ?? Timeout.InfiniteTimeSpan, _options.TimeProvider, timer.Token);
-            Task first = await Task.WhenAny(membership.Ended, membership.Link.Loss, refresh).ConfigureAwait(false);
-            await timer.CancelAsync().ConfigureAwait(false);
-            cancellationToken.ThrowIfCancellationRequested();
-            if (first == membership.Ended)
-                return await membership.Ended.ConfigureAwait(false);
-            if (first == membership.Link.Loss)
-                return LinkLost();
+        using var staying = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task refresh = KeepTokenFreshAsync(membership, staying.Token);
+        Task first = await Task.WhenAny(membership.Ended, membership.Link.Loss, refresh).ConfigureAwait(false);
+        await staying.CancelAsync().ConfigureAwait(false);
+        await refresh.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (first == refresh)
+            await refresh.ConfigureAwait(false);
+        return membership.Ended.IsCompleted ? await membership.Ended.ConfigureAwait(false) : LinkLost();
+    }
 
-            AccessToken token = await _tokens.AskAsync(cancellationToken).ConfigureAwait(false);
-            if (token.Value is null)
+    /// <summary>Sends the next token before the present one ends. Ends when the link does, and by cancellation.</summary>
+    /// <exception cref="CampfireException">The application has no token any more.</exception>
+    private async Task KeepTokenFreshAsync(Membership membership, CancellationToken cancellationToken)
+    {
+        AccessToken token = membership.Token;
+        for (int failures = 0; ;)
+        {
+            TimeSpan wait = failures > 0 ? _backoff.Next(failures) : _tokens.RefreshIn(token) ?? Timeout.InfiniteTimeSpan;
+            await Task.Delay(wait, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            AccessToken next;
+            try
+            {
+                next = await _tokens.AskAsync(cancellationToken).ConfigureAwait(false);
+                failures = 0;
+            }
+            catch (CampfireException e) when (e.IsTransient)
+            {
+                // The present token is still good for a while; when it is not any more, the server says so.
+                LogTokenLate(Name, e.Message);
+                failures++;
+                continue;
+            }
+
+            if (next.Value is null || next.Value == token.Value)
                 continue;
 
-            membership.Token = token;
+            token = next;
             using var payload = new PooledBuffer();
-            JoinPayload.WriteAccessToken(payload, token.Value);
+            JoinPayload.WriteAccessToken(payload, next.Value);
             try
             {
                 await membership.Link.SendTextAsync(
@@ -319,8 +344,26 @@ internal sealed partial class ChannelSession : IAsyncDisposable
             }
             catch (IOException)
             {
-                return LinkLost();
+                return;
             }
+        }
+    }
+
+    /// <summary>Says goodbye, and waits for the answer where one may be expected; never longer than two seconds.</summary>
+    private async Task LeaveAsync(Membership membership, bool isAnswered)
+    {
+        using var patience = new CancellationTokenSource(LeavePatience, _options.TimeProvider);
+        using SocketLink.PendingReply reply = membership.Link.Expect(membership.Link.NextRef());
+        try
+        {
+            await membership.Link.SendTextAsync(
+                membership.JoinRef, reply.Ref, Topic, PhoenixNames.Leave, PhoenixNames.EmptyObject, patience.Token).ConfigureAwait(false);
+            if (isAnswered)
+                await reply.Task.WaitAsync(patience.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            LogLeftSilently(Name);
         }
     }
 
@@ -330,11 +373,9 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         try
         {
             await membership.Link.SendTextAsync(membership.JoinRef, reply.Ref, Topic, eventName, json.Span, cancellationToken).ConfigureAwait(false);
-            return patience == TimeSpan.Zero
-                ? null
-                : await reply.Task.WaitAsync(patience, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            return await reply.Task.WaitAsync(patience, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is IOException or TimeoutException)
+        catch (IOException)
         {
             return null;
         }

@@ -14,8 +14,7 @@ internal sealed class Membership(SocketLink link, long joinRef, AccessToken toke
 
     public long JoinRef { get; } = joinRef;
 
-    /// <summary>Used by the session's own loop only.</summary>
-    public AccessToken Token { get; set; } = token;
+    public AccessToken Token { get; } = token;
 
     public bool IsConfirmed
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Channels;
 
@@ -11,7 +12,7 @@ internal readonly record struct SystemMessage(bool IsError, string Message)
     {
         try
         {
-            var reader = new Utf8JsonReader(utf8);
+            var reader = new Utf8JsonReader(utf8, FrameReader.JsonOptions);
             using JsonDocument document = JsonDocument.ParseValue(ref reader);
             JsonElement root = document.RootElement;
             return root.ValueKind is JsonValueKind.Object

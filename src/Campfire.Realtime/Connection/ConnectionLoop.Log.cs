@@ -15,4 +15,7 @@ internal sealed partial class ConnectionLoop
 
     [LoggerMessage(1103, LogLevel.Warning, "The connection was lost: {Reason}")]
     private partial void LogConnectionLost(string reason);
+
+    [LoggerMessage(1104, LogLevel.Error, "Connecting failed in a way that is not known")]
+    private partial void LogUnexpected(Exception error);
 }

@@ -19,6 +19,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
     private TaskCompletionSource<SocketLink> _live = NewLive();
     private Task _loop = Task.CompletedTask;
     private Refusal? _lastRefusal;
+    private bool _isRunning;
     private bool _isClosed;
 
     public ConnectionLoop(
@@ -41,10 +42,11 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isClosed, typeof(CampfireClient));
-            if (_loop.IsCompleted)
+            if (!_isRunning)
             {
                 if (_live.Task.IsFaulted)
                     _live = NewLive();
+                _isRunning = true;
                 _loop = Task.Run(() => RunAsync(_closing.Token), CancellationToken.None);
             }
 
@@ -57,11 +59,14 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         }
         catch (TimeoutException e)
         {
-            string why = _lastRefusal is { } refusal ? $"; the last reason: {refusal.Reason}" : "";
+            Refusal? last;
+            lock (_gate)
+                last = _lastRefusal;
+            string why = last is { } refusal ? $"; the last reason: {refusal.Reason}" : "";
             throw new CampfireException(
-                _lastRefusal?.Code ?? CampfireErrorCode.Unavailable,
+                last?.Code ?? CampfireErrorCode.Unavailable,
                 $"No connection to {_address.Authority} within {_options.ConnectTimeout.TotalSeconds:0.#} s{why}. The client keeps trying; await ConnectAsync again, or dispose it.",
-                _lastRefusal?.Reason,
+                last?.Reason,
                 e);
         }
     }
@@ -88,7 +93,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         get
         {
             lock (_gate)
-                return !_isClosed && (!_loop.IsCompleted || _live.Task.IsFaulted);
+                return !_isClosed && (_isRunning || _live.Task.IsFaulted);
         }
     }
 
@@ -130,41 +135,44 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             attempt++;
             Status.Show(new CampfireStatus(
                 wasConnected ? CampfireConnectionState.Reconnecting : CampfireConnectionState.Connecting, reason, attempt));
+            Refusal refusal;
             try
             {
                 SocketLink link = await OpenAsync(cancellationToken).ConfigureAwait(false);
                 await using (link.ConfigureAwait(false))
                 {
-                    attempt = 0;
                     wasConnected = true;
                     LinkLoss loss = await HoldAsync(link, cancellationToken).ConfigureAwait(false);
-                    reason = loss.Reason;
-                    _lastRefusal = new Refusal(RefusalClass.Transient, CampfireErrorCode.Unavailable, loss.Reason);
                     LogConnectionLost(loss.Reason);
+                    refusal = Refusal.OfLoss(loss);
+
+                    // A server that accepts and hangs up at once must not be met at the shortest delay for ever.
+                    if (link.HasHeard)
+                        attempt = 0;
                 }
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception e) when (e is IOException or TimeoutException)
+            catch (Exception e)
             {
-                Refusal refusal = e is SocketRefusedException refused
-                    ? Refusal.OfUpgrade(refused.Status, refused.Reason)
-                    : new Refusal(RefusalClass.Transient, CampfireErrorCode.Unavailable, e.Message);
-                _lastRefusal = refusal;
-                reason = refusal.Reason;
+                refusal = OfFailure(e, wasConnected);
                 LogConnectFailed(refusal.Class, refusal.Reason);
-                if (refusal.Class is RefusalClass.Permanent)
-                {
-                    Status.Show(new CampfireStatus(CampfireConnectionState.Disconnected, reason));
-                    FailLive(refusal.ToException($"{_address.Authority} refused the connection"));
-                    return;
-                }
+            }
+
+            reason = refusal.Reason;
+            lock (_gate)
+                _lastRefusal = refusal;
+            if (refusal.Class is RefusalClass.Permanent)
+            {
+                Status.Show(new CampfireStatus(CampfireConnectionState.Disconnected, reason));
+                FailLive(refusal.ToException($"{_address.Authority} refused the connection"));
+                return;
             }
 
             // The first attempt after a loss waits too: a server that restarts would otherwise meet all its clients at once.
-            TimeSpan delay = _lastRefusal is { Class: RefusalClass.Capacity } ? _backoff.ForCapacity() : _backoff.Next(Math.Max(attempt, 1));
+            TimeSpan delay = refusal.Class is RefusalClass.Capacity ? _backoff.ForCapacity() : _backoff.Next(Math.Max(attempt, 1));
             Status.Show(new CampfireStatus(
                 wasConnected ? CampfireConnectionState.Reconnecting : CampfireConnectionState.Connecting, reason, attempt + 1, delay));
             try
@@ -224,9 +232,23 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         }
     }
 
+    private Refusal OfFailure(Exception error, bool wasConnected)
+    {
+        if (error is SocketRefusedException refused)
+            return Refusal.OfUpgrade(refused.Status, refused.Reason, wasConnected);
+
+        // Nothing that goes wrong with one connection may end the trying.
+        if (error is not (IOException or TimeoutException))
+            LogUnexpected(error);
+        return new Refusal(RefusalClass.Transient, CampfireErrorCode.Unavailable, error.Message);
+    }
+
     private void FailLive(Exception error)
     {
         lock (_gate)
+        {
+            _isRunning = false;
             _live.TrySetException(error);
+        }
     }
 }

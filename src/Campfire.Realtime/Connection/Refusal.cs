@@ -18,20 +18,33 @@ internal enum RefusalClass
 /// <summary>What a refusal means. There is no machine-readable code on the wire: the texts are Realtime's own.</summary>
 internal readonly record struct Refusal(RefusalClass Class, CampfireErrorCode Code, string Reason)
 {
+    // Realtime's close code after "Too many joins per second".
+    private const int GoingAway = 1001;
+
     public CampfireException ToException(string what) => new(Code, $"{what}: {Reason}", Reason);
 
     /// <summary>An upgrade answered with an HTTP status.</summary>
-    public static Refusal OfUpgrade(int status, string? reason)
+    /// <param name="status">The status.</param>
+    /// <param name="reason">Realtime's own words, null when it was not Realtime that answered.</param>
+    /// <param name="wasConnected">Whether the same address and key were accepted before.</param>
+    public static Refusal OfUpgrade(int status, string? reason, bool wasConnected)
     {
         string text = reason ?? $"HTTP {status}";
         return status switch
         {
+            // A gateway that restarts does not know its routes for a moment. Who has been connected does not give up for that.
+            403 or 404 when reason is null && wasConnected => new(RefusalClass.Transient, CampfireErrorCode.Unavailable, text),
             401 => new(RefusalClass.Permanent, CampfireErrorCode.InvalidApiKey, text),
             403 or 404 => new(RefusalClass.Permanent, CampfireErrorCode.AccessDenied, text),
             429 => new(RefusalClass.Capacity, CampfireErrorCode.RateLimited, text),
             _ => new(RefusalClass.Transient, CampfireErrorCode.Unavailable, text),
         };
     }
+
+    /// <summary>A connection that was lost.</summary>
+    public static Refusal OfLoss(LinkLoss loss) => loss.CloseCode is GoingAway
+        ? new(RefusalClass.Capacity, CampfireErrorCode.RateLimited, loss.Reason)
+        : new(RefusalClass.Transient, CampfireErrorCode.Unavailable, loss.Reason);
 
     /// <summary>An error reply to a join: <c>Code: text</c>.</summary>
     public static Refusal OfJoin(string? reason)

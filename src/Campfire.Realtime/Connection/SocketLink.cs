@@ -30,13 +30,14 @@ internal sealed partial class SocketLink : IAsyncDisposable
     private readonly IFrameReceiver _receiver;
     private readonly CampfireClientOptions _options;
     private readonly ILogger _logger;
-    private readonly ConcurrentDictionary<long, TaskCompletionSource<Reply>> _pending = new();
+    private readonly ConcurrentDictionary<long, TaskCompletionSource<Reply?>> _pending = new();
     private readonly CancellationTokenSource _ended = new();
     private readonly Channel<Outgoing> _outgoing = Channel.CreateBounded<Outgoing>(new BoundedChannelOptions(SendQueueFrames) { SingleReader = true });
     private readonly TaskCompletionSource<LinkLoss> _loss = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _retired = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _lastRef;
     private long _lastInbound;
+    private bool _hasHeard;
     private Task _loops = Task.CompletedTask;
 
     public SocketLink(IRealtimeSocket socket, IFrameReceiver receiver, CampfireClientOptions options, ILogger logger)
@@ -51,7 +52,11 @@ internal sealed partial class SocketLink : IAsyncDisposable
     /// <summary>Completes when the link is over.</summary>
     public Task<LinkLoss> Loss => _loss.Task;
 
+    /// <summary>Whether the server has sent anything: a link that never did was not worth much.</summary>
+    public bool HasHeard => Volatile.Read(ref _hasHeard);
+
     /// <summary>One join at a time: the server handles them one after the other anyway, and a queue of them would run into the join timeout.</summary>
+    /// <remarks>Never disposed, because that would leave those who wait for their turn waiting for ever. On a dead link the turns are short.</remarks>
     public SemaphoreSlim Joining { get; } = new(1, 1);
 
     /// <summary>Completes when the loop no longer hands out this link.</summary>
@@ -87,10 +92,10 @@ internal sealed partial class SocketLink : IAsyncDisposable
     /// <summary>Registers interest in the reply to a reference before its frame is sent.</summary>
     public PendingReply Expect(long @ref)
     {
-        var reply = new TaskCompletionSource<Reply>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var reply = new TaskCompletionSource<Reply?>(TaskCreationOptions.RunContinuationsAsynchronously);
         _pending[@ref] = reply;
         if (_ended.IsCancellationRequested && _pending.TryRemove(@ref, out _))
-            reply.TrySetException(Over());
+            reply.TrySetResult(null);
         return new PendingReply(this, @ref, reply.Task);
     }
 
@@ -118,7 +123,6 @@ internal sealed partial class SocketLink : IAsyncDisposable
         await CloseAsync("the link was disposed").ConfigureAwait(false);
         await _socket.DisposeAsync().ConfigureAwait(false);
         _ended.Dispose();
-        Joining.Dispose();
     }
 
     private static ReadOnlySpan<byte> Digits(long number, Span<byte> buffer) =>
@@ -143,27 +147,31 @@ internal sealed partial class SocketLink : IAsyncDisposable
 
     private async Task EndWith(Func<CancellationToken, Task<LinkLoss>> loop)
     {
-        LinkLoss loss;
         try
         {
-            loss = await loop(_ended.Token).ConfigureAwait(false);
+            _loss.TrySetResult(await loop(_ended.Token).ConfigureAwait(false));
         }
         catch (OperationCanceledException) when (_ended.IsCancellationRequested)
         {
-            return;
+            // One of the other loops ended first, or the link was closed.
         }
         catch (IOException e)
         {
-            loss = new LinkLoss(e.Message);
+            _loss.TrySetResult(new LinkLoss(e.Message));
+        }
+        catch (Exception e)
+        {
+            // A link that has lost one of its loops looks alive and is not: whatever happened, it ends and another one takes its place.
+            LogLoopFailed(e);
+            _loss.TrySetResult(new LinkLoss($"an unexpected {e.GetType().Name}"));
         }
 
-        _loss.TrySetResult(loss);
         await _ended.CancelAsync().ConfigureAwait(false);
         _outgoing.Writer.TryComplete();
         foreach (long @ref in _pending.Keys)
         {
-            if (_pending.TryRemove(@ref, out TaskCompletionSource<Reply>? reply))
-                reply.TrySetException(Over());
+            if (_pending.TryRemove(@ref, out TaskCompletionSource<Reply?>? reply))
+                reply.TrySetResult(null);
         }
     }
 
@@ -189,10 +197,13 @@ internal sealed partial class SocketLink : IAsyncDisposable
                     if (read.CloseCode is { } code)
                         return new LinkLoss(string.Create(CultureInfo.InvariantCulture, $"the server closed the connection with code {code}"), code);
                     length += read.Count;
+
+                    // Not only at the end: a long message on a slow line is life, too.
+                    Volatile.Write(ref _lastInbound, _options.TimeProvider.GetTimestamp());
                 }
                 while (!read.IsEndOfMessage);
 
-                Volatile.Write(ref _lastInbound, _options.TimeProvider.GetTimestamp());
+                Volatile.Write(ref _hasHeard, true);
                 Dispatch(buffer.AsSpan(0, length), read.IsBinary);
             }
         }
@@ -223,12 +234,11 @@ internal sealed partial class SocketLink : IAsyncDisposable
 
         if (frame.HasRef && frame.Is(PhoenixEvents.Reply)
             && Utf8Parser.TryParse(frame.Ref, out long @ref, out int consumed) && consumed == frame.Ref.Length
-            && _pending.TryRemove(@ref, out TaskCompletionSource<Reply>? pending))
+            && _pending.TryRemove(@ref, out TaskCompletionSource<Reply?>? pending))
         {
-            if (ReplyView.TryRead(frame, out ReplyView reply, out error))
-                pending.TrySetResult(new Reply(reply.IsOk, reply.IsOk ? null : reply.ReadReason()));
-            else
-                pending.TrySetException(new CampfireException(CampfireErrorCode.ProtocolViolation, $"A reply could not be read: {error}."));
+            pending.TrySetResult(ReplyView.TryRead(frame, out ReplyView reply, out error)
+                ? new Reply(reply.IsOk, reply.IsOk ? null : reply.ReadReason())
+                : new Reply(false, $"the reply could not be read: {error}"));
             return;
         }
 
@@ -263,12 +273,15 @@ internal sealed partial class SocketLink : IAsyncDisposable
             await Task.Delay(_options.HeartbeatInterval, time, cancellationToken).ConfigureAwait(false);
             long probed = time.GetTimestamp();
             using PendingReply reply = Expect(NextRef());
-            await SendTextAsync(0, reply.Ref, PhoenixTopic, PhoenixEvents.Heartbeat, "{}"u8, cancellationToken).ConfigureAwait(false);
+            using var deadline = new CancellationTokenSource(_options.HeartbeatTimeout, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
             try
             {
-                await reply.Task.WaitAsync(_options.HeartbeatTimeout, time, cancellationToken).ConfigureAwait(false);
+                // The deadline covers the sending as well: on a line that swallows nothing any more the queue is full.
+                await SendTextAsync(0, reply.Ref, PhoenixTopic, PhoenixEvents.Heartbeat, "{}"u8, either.Token).ConfigureAwait(false);
+                await reply.Task.WaitAsync(either.Token).ConfigureAwait(false);
             }
-            catch (TimeoutException)
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
                 // Any frame is a sign of life: a socket that is busy with a slow join answers no heartbeat.
                 if (Volatile.Read(ref _lastInbound) < probed)
@@ -282,15 +295,16 @@ internal sealed partial class SocketLink : IAsyncDisposable
     private readonly record struct Outgoing(PooledBuffer Buffer, bool IsBinary);
 
     /// <summary>A place in the table of pending replies, given back when disposed.</summary>
-    internal readonly struct PendingReply(SocketLink link, long @ref, Task<Reply> task) : IDisposable
+    internal readonly struct PendingReply(SocketLink link, long @ref, Task<Reply?> task) : IDisposable
     {
         public long Ref => @ref;
 
-        public Task<Reply> Task => task;
+        /// <summary>The reply, or null when the link ended first.</summary>
+        public Task<Reply?> Task => task;
 
         public void Dispose()
         {
-            if (link._pending.TryRemove(@ref, out TaskCompletionSource<Reply>? reply))
+            if (link._pending.TryRemove(@ref, out TaskCompletionSource<Reply?>? reply))
                 reply.TrySetCanceled();
         }
     }
