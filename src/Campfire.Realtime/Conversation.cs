@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text.Json;
 using Campfire.Realtime.Channels;
 using Campfire.Realtime.Delivery;
 using Campfire.Realtime.Protocol;
@@ -61,7 +64,7 @@ public sealed partial class Conversation : IAsyncDisposable
     /// <returns>A stream that ends when the conversation is left.</returns>
     /// <exception cref="CampfireException">With code <see cref="CampfireErrorCode.AccessWithdrawn"/>: the right to read the conversation is gone.</exception>
     /// <exception cref="InvalidOperationException">The stream is being read already.</exception>
-    public async IAsyncEnumerable<ConversationEvent> ReadEventsAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<ConversationEvent> ReadEventsAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         await foreach (ConversationEvent e in _pump.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
@@ -109,7 +112,16 @@ public sealed partial class Conversation : IAsyncDisposable
         MessagesPage page = await _rpc.CallAsync(
             "campfire_messages", new MessagesArguments(Id, before, limit),
             RpcJsonContext.Default.MessagesArguments, RpcJsonContext.Default.MessagesPage, cancellationToken).ConfigureAwait(false);
-        return page.Messages;
+        var messages = new List<MessageCreated>(page.Messages.Count);
+        foreach (JsonElement row in page.Messages)
+        {
+            if (PayloadReader.TryRead(JsonMarshal.GetRawUtf8Value(row), RpcJsonContext.Default.MessageCreated, out MessageCreated? message, out string? error))
+                messages.Add(message);
+            else
+                LogUnreadableMessage(Id, error);
+        }
+
+        return messages;
     }
 
     /// <summary>Says that the caller has read the conversation up to a sequence. Others get a <see cref="ReadReceipt"/>.</summary>
@@ -160,15 +172,21 @@ public sealed partial class Conversation : IAsyncDisposable
 
         string name = EventNames.Intern(broadcast.Event);
         if (!PayloadReader.TryReadConversationEvent(name, broadcast.Payload, out ConversationEvent? e, out string? error))
+        {
             LogUnreadable(Id, name, error);
+            _pump.RequestCatchUp();
+        }
         else if (e.ConversationId == Id)
             _pump.Offer(e);
         else if (e is UnknownStoredEvent unknown)
             _pump.Offer(unknown with { ConversationId = Id });
     }
 
-    [LoggerMessage(1210, LogLevel.Warning, "Dropped an unreadable {Event} of {ConversationId}; the log will be asked: {Error}")]
+    [LoggerMessage(1210, LogLevel.Warning, "Dropped an unreadable {Event} of {ConversationId} and asked the log: {Error}")]
     private partial void LogUnreadable(Guid conversationId, string @event, string error);
+
+    [LoggerMessage(1211, LogLevel.Error, "The history of {ConversationId} holds an unreadable message: {Error}")]
+    private partial void LogUnreadableMessage(Guid conversationId, string error);
 
     private sealed class Sink(Conversation conversation) : IChannelSink
     {

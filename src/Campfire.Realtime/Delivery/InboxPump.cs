@@ -1,6 +1,9 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text.Json;
 using Campfire.Realtime.Channels;
 using Campfire.Realtime.Protocol;
+using Campfire.Realtime.Protocol.Json;
 using Campfire.Realtime.Rest;
 using Campfire.Realtime.Streams;
 using Microsoft.Extensions.Logging;
@@ -21,7 +24,8 @@ internal sealed partial class InboxPump : IAsyncDisposable
     private readonly ChannelServices _services;
     private readonly Lock _gate = new();
     private readonly Dictionary<Guid, ConversationSummary> _known = [];
-    private readonly OrderedDictionary<Guid, ConversationSummary> _changed = [];
+    private readonly Dictionary<Guid, ConversationSummary> _changed = [];
+    private readonly Queue<Guid> _changedInOrder = new();
     private readonly WakeUp _readNeeded;
     private readonly WakeUp _hasChanges;
     private readonly CancellationTokenSource _stopping = new();
@@ -62,7 +66,11 @@ internal sealed partial class InboxPump : IAsyncDisposable
 
             // What the first read brings is the list itself, not a change of it.
             if (_firstRead.Task.IsCompleted)
+            {
+                if (!_changed.ContainsKey(conversation.Id))
+                    _changedInOrder.Enqueue(conversation.Id);
                 _changed[conversation.Id] = conversation;
+            }
         }
 
         _hasChanges.Now();
@@ -87,12 +95,8 @@ internal sealed partial class InboxPump : IAsyncDisposable
                 bool isComplete;
                 lock (_gate)
                 {
-                    if (_changed.Count > 0)
-                    {
-                        next = _changed.GetAt(0).Value;
-                        _changed.RemoveAt(0);
-                    }
-
+                    if (_changedInOrder.TryDequeue(out Guid id))
+                        _changed.Remove(id, out next);
                     isComplete = _isComplete;
                 }
 
@@ -121,6 +125,7 @@ internal sealed partial class InboxPump : IAsyncDisposable
         }
 
         _hasChanges.Now();
+        _readNeeded.Now();
         if (_firstRead.TrySetException(reason ?? new ObjectDisposedException(nameof(Inbox))))
             _ = _firstRead.Task.Exception;
     }
@@ -142,18 +147,33 @@ internal sealed partial class InboxPump : IAsyncDisposable
             while (true)
             {
                 await _readNeeded.WaitAsync(cancellationToken).ConfigureAwait(false);
+                lock (_gate)
+                {
+                    if (_isComplete)
+                        return;
+                }
+
                 await ReadAllAsync(cancellationToken).ConfigureAwait(false);
                 _firstRead.TrySetResult();
+
+                // The newest change may have been lost on its way, and nothing behind it would show that.
+                _readNeeded.In(_services.Backoff.Around(_services.Options.TailCheckInterval));
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // Disposed.
         }
+        catch (CampfireException e)
+        {
+            End(_firstRead.Task.IsCompleted && e.Code is (CampfireErrorCode.NotFound or CampfireErrorCode.AccessDenied)
+                ? new CampfireException(CampfireErrorCode.AccessWithdrawn, $"The inbox of {_organizationId} can no longer be read.", e.ServerReason, e)
+                : e);
+        }
         catch (Exception e)
         {
-            // The reader, and whoever awaits the join, must not wait for ever.
-            End(e as CampfireException ?? new CampfireException(CampfireErrorCode.Unavailable, $"The inbox can no longer be followed: {e.Message}", innerException: e));
+            // An error of ours; the reader, and whoever awaits the join, must not wait for ever because of it.
+            End(new CampfireException(CampfireErrorCode.Unavailable, $"The inbox of {_organizationId} can no longer be followed: an unexpected {e.GetType().Name}.", innerException: e));
         }
     }
 
@@ -161,23 +181,40 @@ internal sealed partial class InboxPump : IAsyncDisposable
     {
         DateTimeOffset? after = _readThrough - Overlap;
         DateTimeOffset? serverTime = null;
-        ConversationSummary? last = null;
-        bool hasMore = true;
-        while (hasMore)
+        Place? before = null;
+        while (true)
         {
             ConversationsPage page = await ReadPageAsync(
-                new ConversationsArguments(_organizationId, PUpdatedAfter: after, PBefore: last?.UpdatedAt, PBeforeId: last?.Id, PLimit: PageSize), cancellationToken).ConfigureAwait(false);
+                new ConversationsArguments(_organizationId, PUpdatedAfter: after, PBefore: before?.UpdatedAt, PBeforeId: before?.Id, PLimit: PageSize), cancellationToken).ConfigureAwait(false);
             serverTime ??= page.ServerTime;
-            foreach (ConversationSummary conversation in page.Conversations)
-            {
-                Offer(conversation);
-                last = conversation;
-            }
+            Place? last = OfferAll(page.Conversations);
 
-            hasMore = page.HasMore && page.Conversations.Count > 0;
+            // The list goes down from page to page; one that does not would be read for ever.
+            if (!page.HasMore || last is null || last == before)
+                break;
+            before = last;
         }
 
         _readThrough = serverTime;
+    }
+
+    /// <summary>Takes what can be read of a page: one bad row must not hide the others.</summary>
+    /// <returns>The place of the last row, null when no row states one.</returns>
+    private Place? OfferAll(IReadOnlyList<JsonElement> rows)
+    {
+        Place? last = null;
+        foreach (JsonElement row in rows)
+        {
+            if (PayloadReader.TryReadConversation(JsonMarshal.GetRawUtf8Value(row), out ConversationSummary? conversation, out string? error))
+                Offer(conversation);
+            else
+                LogUnreadable(_services.Logger, _organizationId, error);
+
+            if (Place.Of(row) is { } place)
+                last = place;
+        }
+
+        return last;
     }
 
     private async Task<ConversationsPage> ReadPageAsync(ConversationsArguments arguments, CancellationToken cancellationToken)
@@ -200,4 +237,18 @@ internal sealed partial class InboxPump : IAsyncDisposable
 
     [LoggerMessage(1402, LogLevel.Warning, "Reading the inbox of {OrganizationId} failed ({Code}), attempt {Attempt}; again in {Delay}")]
     private static partial void LogReadFailed(ILogger logger, Guid organizationId, CampfireErrorCode code, int attempt, TimeSpan delay);
+
+    [LoggerMessage(1403, LogLevel.Error, "The inbox of {OrganizationId} holds an unreadable conversation: {Error}")]
+    private static partial void LogUnreadable(ILogger logger, Guid organizationId, string error);
+
+    /// <summary>Where a row stands in the list, also when the rest of it cannot be read.</summary>
+    private readonly record struct Place(DateTimeOffset UpdatedAt, Guid Id)
+    {
+        public static Place? Of(JsonElement row) =>
+            row.ValueKind is JsonValueKind.Object
+            && row.TryGetProperty("updated_at", out JsonElement updatedAt) && updatedAt.ValueKind is JsonValueKind.String && updatedAt.TryGetDateTimeOffset(out DateTimeOffset time)
+            && row.TryGetProperty("id", out JsonElement id) && id.ValueKind is JsonValueKind.String && id.TryGetGuid(out Guid guid)
+                ? new Place(time, guid)
+                : null;
+    }
 }

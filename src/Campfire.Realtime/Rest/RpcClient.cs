@@ -46,6 +46,10 @@ internal sealed class RpcClient(HttpClient http, Uri baseUrl, string apiKey, Acc
             if (!response.IsSuccessStatusCode)
                 throw await ReadErrorAsync(function, response, either.Token).ConfigureAwait(false);
 
+            // A captive portal or a proxy answers 200 with a page of its own.
+            if (response.Content.Headers.ContentType?.MediaType is { } mediaType && !mediaType.EndsWith("json", StringComparison.OrdinalIgnoreCase))
+                throw new CampfireException(CampfireErrorCode.Unavailable, $"{function} was answered with {mediaType}; something between here and {baseUrl.Authority} answers in its place.");
+
             return await response.Content.ReadFromJsonAsync(resultType, either.Token).ConfigureAwait(false)
                 ?? throw new CampfireException(CampfireErrorCode.ProtocolViolation, $"{function} answered null.");
         }
@@ -57,7 +61,7 @@ internal sealed class RpcClient(HttpClient http, Uri baseUrl, string apiKey, Acc
         {
             throw new CampfireException(CampfireErrorCode.Unavailable, $"{function} could not be reached at {baseUrl.Authority}: {e.Message}", innerException: e);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException and not ObjectDisposedException)
         {
             throw new CampfireException(
                 CampfireErrorCode.ProtocolViolation, $"{function} answered with JSON of another shape; are the migrations current?", innerException: e);
@@ -74,7 +78,7 @@ internal sealed class RpcClient(HttpClient http, Uri baseUrl, string apiKey, Acc
                 await response.Content.LoadIntoBufferAsync(MaxErrorBytes, cancellationToken).ConfigureAwait(false);
                 body = await response.Content.ReadFromJsonAsync(RpcErrorJsonContext.Default.RpcErrorBody, cancellationToken).ConfigureAwait(false);
             }
-            catch (Exception e) when (e is JsonException or HttpRequestException or NotSupportedException)
+            catch (Exception e) when (e is JsonException or HttpRequestException or NotSupportedException or InvalidOperationException)
             {
                 // A gateway answers in its own words; the status says enough.
             }

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Protocol.Json;
-using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Rest;
 
@@ -17,20 +16,24 @@ internal sealed record LoggedEvent(string Event, JsonElement Payload);
 
 internal sealed record MessagesArguments(Guid PConversationId, long? PBefore, int PLimit);
 
-internal sealed record MessagesPage(IReadOnlyList<MessageCreated> Messages, bool HasMore);
+internal sealed record MessagesPage(IReadOnlyList<JsonElement> Messages, bool HasMore);
 
 internal sealed record ConversationsArguments(
     Guid POrganizationId, string? PStatus = null, DateTimeOffset? PUpdatedAfter = null, DateTimeOffset? PBefore = null, Guid? PBeforeId = null, int PLimit = 200);
 
-internal sealed record ConversationsPage(IReadOnlyList<ConversationSummary> Conversations, bool HasMore, DateTimeOffset ServerTime);
+internal sealed record ConversationsPage(IReadOnlyList<JsonElement> Conversations, bool HasMore, DateTimeOffset ServerTime);
 
 internal sealed record MarkArguments(Guid PConversationId, long? PDeliveredThrough, long? PReadThrough);
 
 internal sealed record RpcErrorBody(string? Code, string? Message, string? Details, string? Hint);
 
+/// <remarks>
+/// No limit of depth: a page holds what participants stored, and one that nests its metadata deeply must not make a conversation
+/// unreadable for everybody. What is read into values of ours has a shape of its own, and the rest is not read recursively.
+/// </remarks>
 [JsonSourceGenerationOptions(
     Converters = [typeof(UtcTimeConverter)],
-    MaxDepth = FrameReader.MaxDepth,
+    MaxDepth = int.MaxValue,
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     RespectNullableAnnotations = true,
