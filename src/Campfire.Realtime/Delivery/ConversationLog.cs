@@ -7,32 +7,50 @@ using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Delivery;
 
-internal sealed record LogPage(IReadOnlyList<StoredEvent> Events, long LastSequence, bool HasMore);
+/// <summary>A part of a log, in order.</summary>
+/// <param name="Events">What could be read of it.</param>
+/// <param name="Through">The last sequence that the page covers.</param>
+/// <param name="LastSequence">The last sequence of the whole log.</param>
+internal sealed record LogPage(IReadOnlyList<StoredEvent> Events, long Through, long LastSequence)
+{
+    public bool HasMore => Through < LastSequence;
+}
 
 /// <summary>Reads a conversation's log in the database, again and again while the failure is transient.</summary>
 internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc, CampfireClientOptions options, Backoff backoff, ILogger logger)
 {
     private const int PageSize = 500;
+    private const int MaxTokenRefusals = 3;
 
     public Guid ConversationId => conversationId;
 
     public async Task<long> ReadLastSequenceAsync(CancellationToken cancellationToken) =>
         (await ReadAsync(long.MaxValue, 1, cancellationToken).ConfigureAwait(false)).LastSequence;
 
-    public Task<LogPage> ReadAfterAsync(long sequence, CancellationToken cancellationToken) => ReadAsync(sequence, PageSize, cancellationToken);
-
-    private async Task<LogPage> ReadAsync(long after, int limit, CancellationToken cancellationToken)
+    public async Task<LogPage> ReadAfterAsync(long sequence, CancellationToken cancellationToken)
     {
+        EventsPage page = await ReadAsync(sequence, PageSize, cancellationToken).ConfigureAwait(false);
+        List<StoredEvent> events = Parse(page);
+        if (!page.HasMore || page.Events.Count == 0)
+            return new LogPage(events, page.LastSequence, page.LastSequence);
+
+        // Rows that cannot be read still took a sequence each, so a page always leads further.
+        long through = Math.Max(events.Count > 0 ? events[^1].Sequence : 0, sequence + page.Events.Count);
+        return new LogPage(events, Math.Min(through, page.LastSequence), page.LastSequence);
+    }
+
+    private async Task<EventsPage> ReadAsync(long after, int limit, CancellationToken cancellationToken)
+    {
+        int tokenRefusals = 0;
         for (int attempt = 1; ; attempt++)
         {
             try
             {
-                EventsPage page = await rpc.CallAsync(
+                return await rpc.CallAsync(
                     "campfire_events", new EventsArguments(conversationId, after, limit),
                     RpcJsonContext.Default.EventsArguments, RpcJsonContext.Default.EventsPage, cancellationToken).ConfigureAwait(false);
-                return new LogPage(Parse(page), page.LastSequence, page.HasMore);
             }
-            catch (CampfireException e) when (e.IsTransient)
+            catch (CampfireException e) when (e.IsTransient || (e.Code is CampfireErrorCode.InvalidToken && ++tokenRefusals <= MaxTokenRefusals))
             {
                 TimeSpan delay = backoff.Next(attempt);
                 LogReadFailed(conversationId, e.Code, attempt, delay);

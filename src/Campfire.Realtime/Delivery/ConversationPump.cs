@@ -24,6 +24,8 @@ internal sealed partial class ConversationPump : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private long _announced;
     private int _mustCatchUp;
+    private bool _hasEnded;
+    private bool _isDisposed;
     private long? _holeSince;
     private long _lastTailCheck;
     private TimeSpan _tailCheckIn;
@@ -79,11 +81,17 @@ internal sealed partial class ConversationPump : IAsyncDisposable
 
     public IAsyncEnumerable<ConversationEvent> ReadAsync(CancellationToken cancellationToken) => _delivered.ReadAsync(cancellationToken);
 
-    public void End(Exception reason) => _delivered.Complete(reason);
+    /// <summary>Ends the stream, behind what was delivered before. Nothing is read any more.</summary>
+    public void End(Exception reason)
+    {
+        _delivered.Complete(reason);
+        Volatile.Write(ref _hasEnded, true);
+        _wakeUp.Now();
+    }
 
     public async ValueTask DisposeAsync()
     {
-        if (_stopping.IsCancellationRequested)
+        if (Interlocked.Exchange(ref _isDisposed, true))
             return;
 
         await _stopping.CancelAsync().ConfigureAwait(false);
@@ -100,6 +108,9 @@ internal sealed partial class ConversationPump : IAsyncDisposable
             while (true)
             {
                 await _wakeUp.WaitAsync(cancellationToken).ConfigureAwait(false);
+                if (Volatile.Read(ref _hasEnded))
+                    return;
+
                 while (_live.Reader.TryRead(out ConversationEvent? e))
                     await AcceptAsync(e, cancellationToken).ConfigureAwait(false);
 
@@ -125,8 +136,8 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         }
         catch (Exception e)
         {
-            // Whatever else went wrong (a token callback may throw anything), the reader must not wait for ever.
-            End(new CampfireException(CampfireErrorCode.Unavailable, $"The conversation {_log.ConversationId} can no longer be followed: {e.Message}", innerException: e));
+            // An error of ours; the reader must not wait for ever because of it.
+            End(new CampfireException(CampfireErrorCode.Unavailable, $"The conversation {_log.ConversationId} can no longer be followed: an unexpected {e.GetType().Name}.", innerException: e));
         }
     }
 
@@ -188,9 +199,11 @@ internal sealed partial class ConversationPump : IAsyncDisposable
 
     private async Task CatchUpAsync(CancellationToken cancellationToken)
     {
-        while (true)
+        LogPage page;
+        do
         {
-            LogPage page = await _log.ReadAfterAsync(_sequencer.Cursor, cancellationToken).ConfigureAwait(false);
+            long announced = Volatile.Read(ref _announced);
+            page = await _log.ReadAfterAsync(_sequencer.Cursor, cancellationToken).ConfigureAwait(false);
             int recovered = 0;
             foreach (StoredEvent stored in page.Events)
             {
@@ -204,18 +217,18 @@ internal sealed partial class ConversationPump : IAsyncDisposable
 
             if (recovered > 0)
                 LogRecovered(_log.ConversationId, recovered, _sequencer.Cursor);
-            if (page.HasMore && page.Events.Count > 0)
-                continue;
+            await GiveUpBeforeAsync(page.Through + 1, cancellationToken).ConfigureAwait(false);
 
-            await GiveUpBeforeAsync(page.LastSequence + 1, cancellationToken).ConfigureAwait(false);
-            await DeliverAsync(cancellationToken).ConfigureAwait(false);
-
-            // What was held when this page was read was stored before, so a sequence that the log does not reach was never real.
-            int invented = _sequencer.DropBeyond(page.LastSequence);
-            if (invented > 0)
-                LogInventedEvents(_log.ConversationId, invented, page.LastSequence);
-            break;
+            // What was announced and is not in the log will not be looked for again and again.
+            if (announced > page.LastSequence)
+                Interlocked.CompareExchange(ref _announced, page.LastSequence, announced);
         }
+        while (page.HasMore);
+
+        // What was held when this page was read was stored before, so a sequence that the log does not reach was never real.
+        int invented = _sequencer.DropBeyond(page.LastSequence);
+        if (invented > 0)
+            LogInventedEvents(_log.ConversationId, invented, page.LastSequence);
 
         _holeSince = null;
         TailChecked();
