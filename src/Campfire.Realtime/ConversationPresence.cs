@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Campfire.Realtime.Channels;
 using Campfire.Realtime.Presence;
+using Campfire.Realtime.Protocol.Wire;
 using Campfire.Realtime.Streams;
 using Microsoft.Extensions.Logging;
 
@@ -33,21 +34,30 @@ public sealed partial class ConversationPresence
     /// <summary>Shows the caller as present. Realtime allows five calls in 30 s for each channel and closes it at the sixth.</summary>
     /// <param name="details">What to show.</param>
     /// <param name="cancellationToken">Cancels the wait for the server's answer.</param>
-    /// <exception cref="CampfireException">The server refused.</exception>
+    /// <exception cref="CampfireException">The server refused, or did not answer in time.</exception>
     public async Task TrackAsync(PresenceDetails details, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(details);
         Volatile.Write(ref _tracked, details);
-        await PushAsync(new PresencePush("presence", "track", details), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await PushAsync(Push(details), cancellationToken).ConfigureAwait(false);
+        }
+        catch (CampfireException e) when (!e.IsTransient)
+        {
+            // What was refused once is not asked for again after each reconnect.
+            Interlocked.CompareExchange(ref _tracked, null, details);
+            throw;
+        }
     }
 
     /// <summary>No longer shows the caller as present.</summary>
     /// <param name="cancellationToken">Cancels the wait for the server's answer.</param>
-    /// <exception cref="CampfireException">The server refused.</exception>
+    /// <exception cref="CampfireException">The server refused, or did not answer in time.</exception>
     public async Task UntrackAsync(CancellationToken cancellationToken = default)
     {
         Volatile.Write(ref _tracked, null);
-        await PushAsync(new PresencePush("presence", "untrack", null), cancellationToken).ConfigureAwait(false);
+        await PushAsync(Push(null), cancellationToken).ConfigureAwait(false);
     }
 
     internal void OnJoined()
@@ -56,49 +66,57 @@ public sealed partial class ConversationPresence
             _ = TrackAgainAsync(details);
     }
 
-    internal void OnState(ReadOnlySpan<byte> json)
+    internal void OnState(ReadOnlySpan<byte> json) => Change(static (roster, state) => roster.Replace(state), json);
+
+    internal void OnDiff(ReadOnlySpan<byte> json) => Change(static (roster, diff) => roster.Apply(diff), json);
+
+    internal void OnInterrupted()
     {
-        try
-        {
-            _roster.Replace(json);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            LogUnreadable(_session.Name.Value, e.Message);
-        }
-
-        _present.Show(_roster.Snapshot());
+        // Not on the receive loop, which may be in the middle of a diff.
+        lock (_roster)
+            _roster.AwaitState();
     }
-
-    internal void OnDiff(ReadOnlySpan<byte> json)
-    {
-        try
-        {
-            _roster.Apply(json);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            LogUnreadable(_session.Name.Value, e.Message);
-        }
-
-        _present.Show(_roster.Snapshot());
-    }
-
-    internal void OnInterrupted() => _roster.AwaitState();
 
     internal void Complete(Exception? reason) => _present.Complete(reason);
+
+    private void Change(Action<PresenceRoster, ReadOnlySpan<byte>> change, ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            lock (_roster)
+            {
+                change(_roster, json);
+                _present.Show(_roster.Snapshot());
+            }
+        }
+        catch (Exception e) when (WireError.IsOfContent(e))
+        {
+            LogUnreadable(_session.Name.Value, e.Message);
+        }
+    }
 
     private async Task TrackAgainAsync(PresenceDetails details)
     {
         try
         {
-            await PushAsync(new PresencePush("presence", "track", details), CancellationToken.None).ConfigureAwait(false);
+            PresenceDetails? shown = details;
+            await PushAsync(Push(shown), CancellationToken.None).ConfigureAwait(false);
+
+            // The application may have changed or taken it back meanwhile, and its push may have gone out before this one.
+            while (!ReferenceEquals(Volatile.Read(ref _tracked), shown))
+            {
+                shown = Volatile.Read(ref _tracked);
+                await PushAsync(Push(shown), CancellationToken.None).ConfigureAwait(false);
+            }
         }
         catch (CampfireException e)
         {
             LogTrackFailed(_session.Name.Value, e.Message);
         }
     }
+
+    private static PresencePush Push(PresenceDetails? details) =>
+        details is null ? new PresencePush("presence", "untrack", null) : new PresencePush("presence", "track", details);
 
     private async Task PushAsync(PresencePush push, CancellationToken cancellationToken)
     {

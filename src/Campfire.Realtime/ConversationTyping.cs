@@ -104,6 +104,7 @@ public sealed partial class ConversationTyping : IAsyncDisposable
             {
                 _session = new ChannelSession(_name, this, new Sink(this), isPresenceEnabled: false, _services);
                 _join = JoinAsync(_session);
+                _ = _join.ContinueWith(static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
             }
 
             return _join.WaitAsync(cancellationToken);
@@ -136,6 +137,18 @@ public sealed partial class ConversationTyping : IAsyncDisposable
         };
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(notice, CampfireJsonContext.Default.TypingNotice);
         await session.TryBroadcastAsync(eventName, json, cancellationToken).ConfigureAwait(false);
+    }
+
+    private void OnEnded(CampfireException reason)
+    {
+        // A first join that failed is told to its caller, and may be tried again; then the stream must not be over.
+        lock (_gate)
+        {
+            if (_join is not { IsCompletedSuccessfully: true })
+                return;
+        }
+
+        _changes.Complete(reason);
     }
 
     private void OnBroadcast(in BroadcastView broadcast)
@@ -177,6 +190,6 @@ public sealed partial class ConversationTyping : IAsyncDisposable
         {
         }
 
-        public void OnEnded(CampfireException reason) => typing._changes.Complete(reason);
+        public void OnEnded(CampfireException reason) => typing.OnEnded(reason);
     }
 }

@@ -1,15 +1,15 @@
 using System.Text.Json;
 using Campfire.Realtime.Protocol;
-using Campfire.Realtime.Protocol.Json;
+using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Presence;
 
-/// <summary>Who is there, by key and connection (<c>phx_ref</c>). Not thread-safe: the receive loop owns it.</summary>
+/// <summary>Who is there, by key and connection (<c>phx_ref</c>). Not thread-safe.</summary>
 internal sealed class PresenceRoster
 {
     private const int MaxPendingDiffs = 1024;
 
-    private readonly Dictionary<string, Dictionary<string, PresenceDetails>> _connections = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, OrderedDictionary<string, PresenceDetails>> _connections = new(StringComparer.Ordinal);
     private readonly List<JsonElement> _pendingDiffs = [];
     private bool _hasState;
 
@@ -45,13 +45,13 @@ internal sealed class PresenceRoster
     public IReadOnlyList<PresentParticipant> Snapshot() =>
     [
         .. _connections
-            .Select(entry => new PresentParticipant(entry.Key, entry.Value.Values.Last(), entry.Value.Count))
+            .Select(entry => new PresentParticipant(entry.Key, entry.Value.GetAt(entry.Value.Count - 1).Value, entry.Value.Count))
             .OrderBy(participant => participant.Key, StringComparer.Ordinal),
     ];
 
     private static JsonElement Parse(ReadOnlySpan<byte> json)
     {
-        var reader = new Utf8JsonReader(json);
+        var reader = new Utf8JsonReader(json, FrameReader.JsonOptions);
         JsonElement element = JsonElement.ParseValue(ref reader);
         return element.ValueKind is JsonValueKind.Object ? element : throw new JsonException("Presence is a JSON object.");
     }
@@ -68,8 +68,8 @@ internal sealed class PresenceRoster
     {
         foreach ((string key, string connection, JsonElement meta) in Metas(entries))
         {
-            if (!_connections.TryGetValue(key, out Dictionary<string, PresenceDetails>? connections))
-                _connections.Add(key, connections = new Dictionary<string, PresenceDetails>(StringComparer.Ordinal));
+            if (!_connections.TryGetValue(key, out OrderedDictionary<string, PresenceDetails>? connections))
+                _connections.Add(key, connections = new OrderedDictionary<string, PresenceDetails>(StringComparer.Ordinal));
             connections[connection] = ReadDetails(meta);
         }
     }
@@ -78,7 +78,7 @@ internal sealed class PresenceRoster
     {
         foreach ((string key, string connection, _) in Metas(entries))
         {
-            if (_connections.TryGetValue(key, out Dictionary<string, PresenceDetails>? connections) && connections.Remove(connection) && connections.Count == 0)
+            if (_connections.TryGetValue(key, out OrderedDictionary<string, PresenceDetails>? connections) && connections.Remove(connection) && connections.Count == 0)
                 _connections.Remove(key);
         }
     }
@@ -96,19 +96,21 @@ internal sealed class PresenceRoster
         }
     }
 
+    // Everybody may track what he likes; what is no presence is left out and must not hide the others.
     private static IEnumerable<(string Key, string Connection, JsonElement Meta)> Metas(JsonElement entries)
     {
         if (entries.ValueKind is not JsonValueKind.Object)
-            throw new JsonException("Presence entries are a JSON object.");
+            yield break;
 
         foreach (JsonProperty entry in entries.EnumerateObject())
         {
             if (entry.Value.ValueKind is not JsonValueKind.Object || !entry.Value.TryGetProperty("metas", out JsonElement metas) || metas.ValueKind is not JsonValueKind.Array)
-                throw new JsonException("A presence entry has a list of metas.");
+                continue;
 
             foreach (JsonElement meta in metas.EnumerateArray())
             {
-                if (meta.ValueKind is JsonValueKind.Object && meta.TryGetProperty("phx_ref", out JsonElement connection) && connection.GetString() is { } phxRef)
+                if (meta.ValueKind is JsonValueKind.Object && meta.TryGetProperty("phx_ref", out JsonElement connection)
+                    && connection.ValueKind is JsonValueKind.String && connection.GetString() is { } phxRef)
                     yield return (entry.Name, phxRef, meta);
             }
         }
