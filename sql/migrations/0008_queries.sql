@@ -28,16 +28,18 @@ begin
     select conversation.last_sequence into v_last_sequence
     from public.conversations conversation where conversation.id = p_conversation_id;
 
+    -- The message is looked up entry by entry: not knowing the limit, the planner would join by reading
+    -- all messages of all conversations.
     select coalesce(jsonb_agg(
-        jsonb_build_object('event', entry.event, 'payload', coalesce(entry.data, campfire.message_payload(message)))
+        jsonb_build_object('event', entry.event, 'payload', coalesce(entry.data, (
+            select campfire.message_payload(message) from public.messages message where message.id = entry.message_id)))
         order by entry.sequence), '[]')
     into v_events
     from (
         select * from public.conversation_events log
         where log.conversation_id = p_conversation_id and log.sequence > coalesce(p_after, 0)
         order by log.sequence
-        limit p_limit + 1) entry
-    left join public.messages message on message.id = entry.message_id;
+        limit p_limit + 1) entry;
 
     return jsonb_build_object(
         'events', case when jsonb_array_length(v_events) > p_limit then v_events - p_limit else v_events end,
