@@ -6,7 +6,7 @@ using Campfire.Realtime.Tokens;
 namespace Campfire.Realtime.Server.Supabase;
 
 /// <summary>Calls the database as the server, or as a visitor so that the database itself decides what he may do.</summary>
-internal sealed class SupabaseRpc : IDisposable
+internal sealed class SupabaseRpc
 {
     public const string HttpClientName = "Campfire.Realtime.Server";
 
@@ -47,11 +47,9 @@ internal sealed class SupabaseRpc : IDisposable
         VisitorIdentity visitor, string function, TArguments arguments, JsonTypeInfo<TArguments> argumentsType, JsonTypeInfo<TResult> resultType,
         CancellationToken cancellationToken)
     {
-        using var token = new AccessTokenSource(_ => ValueTask.FromResult(visitor.Token), _time);
+        var token = new AccessTokenSource(_ => ValueTask.FromResult(visitor.Token), _time);
         return await Client(_options.ApiKey!, token).CallAsync(function, arguments, argumentsType, resultType, cancellationToken).ConfigureAwait(false);
     }
-
-    public void Dispose() => _serviceToken.Dispose();
 
     private RpcClient Client(string apiKey, AccessTokenSource token) =>
         new(_http.CreateClient(HttpClientName), _url, apiKey, token, _options.RequestTimeout, _time);

@@ -77,8 +77,9 @@ internal sealed class WidgetConversation(SupabaseRpc rpc, ICampfirePublisher pub
         MessagesPage page = await rpc.CallAsAsync(
             visitor, "campfire_messages", new MessagesArguments(visitor.ConversationId, before, limit), Types.MessagesArguments, Types.MessagesPage,
             cancellationToken).ConfigureAwait(false);
-        long? cursor = page.Messages.Count > 0 ? page.Messages[^1].Sequence : before;
-        return new WidgetMessagesResponse([.. page.Messages.Select(WidgetMessage.Of)], cursor, page.HasMore);
+        MessageCreated[] messages = [.. page.Messages.Select(row => row.Deserialize(CampfireJsonContext.Default.MessageCreated)!)];
+        long? cursor = messages.Length > 0 ? messages[^1].Sequence : before;
+        return new WidgetMessagesResponse([.. messages.Select(WidgetMessage.Of)], cursor, page.HasMore);
     }
 
     private async Task<WidgetMessagesResponse> GetMessagesAfterAsync(VisitorIdentity visitor, long after, int limit, CancellationToken cancellationToken)
