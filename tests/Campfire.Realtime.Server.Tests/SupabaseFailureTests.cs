@@ -53,7 +53,8 @@ public sealed class SupabaseFailureTests
     [TestCase(404, """{"code":"PGRST202","message":"Could not find the function"}""", "application/json", 502, "campfire_upstream")]
     [TestCase(403, """{"code":"42501","message":"permission denied for function"}""", "application/json", 502, "campfire_upstream")]
     [TestCase(302, "", "text/plain", 502, "campfire_upstream")]
-    [TestCase(200, "<html>hello</html>", "text/html", 502, "campfire_upstream")]
+    [TestCase(200, "<html>hello</html>", "text/html", 503, "campfire_unavailable")]
+    [TestCase(200, "<html>hello</html>", "application/json", 502, "campfire_upstream")]
     [TestCase(200, "{}", "application/json", 502, "campfire_upstream")]
     [TestCase(200, "null", "application/json", 502, "campfire_upstream")]
     public async Task An_answer_that_the_widget_cannot_help_is_not_its_fault(int status, string body, string mediaType, int expected, string code)
@@ -94,6 +95,23 @@ public sealed class SupabaseFailureTests
         await using WidgetServer server = await WidgetServer.StartAsync(supabase.Use);
 
         (await server.GetAsync("messages", TokenOf(server))).AssertProblem(401, "campfire_invalid_token");
+    }
+
+    [Test]
+    public async Task A_row_that_cannot_be_read_is_left_out_and_hides_no_other()
+    {
+        string row = $$"""{"sequence":SEQ,"id":"{{Guid.NewGuid()}}","conversation_id":"{{Guid.NewGuid()}}","organization_id":"{{Guid.NewGuid()}}","content":CONTENT,"sender_type":"agent","attachments":[],"metadata":{},"created_at":"2026-01-01T00:00:00.000000Z"}""";
+        string good = row.Replace("SEQ", "3").Replace("CONTENT", "\"good\"");
+        string bad = row.Replace("SEQ", "2").Replace("CONTENT", "[]");
+        await using StubSupabase supabase = await StubSupabase.StartAsync(StubSupabase.Always(200, $$"""{"messages":[{{good}},{{bad}}],"has_more":false}"""));
+        await using WidgetServer server = await WidgetServer.StartAsync(supabase.Use);
+
+        Reply reply = await server.GetAsync("messages", TokenOf(server));
+
+        Assert.That(reply.Status, Is.EqualTo(200), reply.Text);
+        Assert.That(reply.Json["messages"]!.AsArray().Single()!["content"]!.GetValue<string>(), Is.EqualTo("good"));
+        Assert.That(reply.Json["cursor"]!.GetValue<long>(), Is.EqualTo(2));
+        Assert.That(server.Logs.Records.Count(record => record.Id.Id == 2012), Is.EqualTo(1));
     }
 
     [Test]

@@ -201,7 +201,7 @@ public sealed class WidgetMessagesTests
     public async Task Get_returns_metadata_that_another_client_has_nested_deeply()
     {
         Session session = await OpenAsync();
-        string metadata = string.Concat(Enumerable.Repeat("{\"a\":", 100)) + "1" + new string('}', 100);
+        string metadata = string.Concat(Enumerable.Repeat("{\"a\":", 1000)) + "1" + new string('}', 1000);
         await Seed.ScalarAsync<Guid>(
             "insert into public.messages (conversation_id, content, sender_type, metadata) values ($1, 'deep', 'system', $2::jsonb) returning id",
             session.ConversationId, metadata);

@@ -43,12 +43,12 @@ internal sealed class SupabaseRpc
         }
     }
 
-    public async Task<TResult> CallAsAsync<TArguments, TResult>(
+    public Task<TResult> CallAsAsync<TArguments, TResult>(
         VisitorIdentity visitor, string function, TArguments arguments, JsonTypeInfo<TArguments> argumentsType, JsonTypeInfo<TResult> resultType,
         CancellationToken cancellationToken)
     {
         var token = new AccessTokenSource(_ => ValueTask.FromResult(visitor.Token), _time);
-        return await Client(_options.ApiKey!, token).CallAsync(function, arguments, argumentsType, resultType, cancellationToken).ConfigureAwait(false);
+        return Client(_options.ApiKey!, token).CallAsync(function, arguments, argumentsType, resultType, cancellationToken);
     }
 
     private RpcClient Client(string apiKey, AccessTokenSource token) =>

@@ -1,14 +1,18 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Campfire.Realtime.Protocol;
+using Campfire.Realtime.Protocol.Json;
 using Campfire.Realtime.Rest;
 using Campfire.Realtime.Server.Http;
 using Campfire.Realtime.Server.Supabase;
 using Campfire.Realtime.Server.Tokens;
+using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Server.Widgets;
 
 /// <summary>What a visitor does in his conversation. The database checks the content and derives the sender from the visitor's own token.</summary>
-internal sealed class WidgetConversation(SupabaseRpc rpc, ICampfirePublisher publisher, TimeProvider time)
+internal sealed partial class WidgetConversation(
+    SupabaseRpc rpc, ICampfirePublisher publisher, TimeProvider time, ILogger<WidgetConversation> logger)
 {
     private const int MaxNameLength = 200;
 
@@ -77,9 +81,15 @@ internal sealed class WidgetConversation(SupabaseRpc rpc, ICampfirePublisher pub
         MessagesPage page = await rpc.CallAsAsync(
             visitor, "campfire_messages", new MessagesArguments(visitor.ConversationId, before, limit), Types.MessagesArguments, Types.MessagesPage,
             cancellationToken).ConfigureAwait(false);
-        MessageCreated[] messages = [.. page.Messages.Select(row => row.Deserialize(CampfireJsonContext.Default.MessageCreated)!)];
-        long? cursor = messages.Length > 0 ? messages[^1].Sequence : before;
-        return new WidgetMessagesResponse([.. messages.Select(WidgetMessage.Of)], cursor, page.HasMore);
+        var messages = new List<WidgetMessage>(page.Messages.Count);
+        long? cursor = before;
+        foreach (JsonElement row in page.Messages)
+        {
+            cursor = SequenceOf(row);
+            AddIfReadable(messages, visitor, row);
+        }
+
+        return new WidgetMessagesResponse(messages, cursor, page.HasMore);
     }
 
     private async Task<WidgetMessagesResponse> GetMessagesAfterAsync(VisitorIdentity visitor, long after, int limit, CancellationToken cancellationToken)
@@ -92,11 +102,26 @@ internal sealed class WidgetConversation(SupabaseRpc rpc, ICampfirePublisher pub
         foreach (LoggedEvent logged in page.Events)
         {
             // Other events move the cursor as well, otherwise the same page would come again.
-            cursor = logged.Payload.GetProperty("sequence"u8).GetInt64();
+            cursor = SequenceOf(logged.Payload);
             if (logged.Event == EventNames.MessageCreated)
-                messages.Add(WidgetMessage.Of(logged.Payload.Deserialize(CampfireJsonContext.Default.MessageCreated)!));
+                AddIfReadable(messages, visitor, logged.Payload);
         }
 
         return new WidgetMessagesResponse(messages, cursor, page.HasMore);
+    }
+
+    private static long SequenceOf(JsonElement row) =>
+        row.ValueKind is JsonValueKind.Object && row.TryGetProperty("sequence"u8, out JsonElement sequence)
+        && sequence.ValueKind is JsonValueKind.Number && sequence.TryGetInt64(out long value)
+            ? value
+            : throw new CampfireException(CampfireErrorCode.ProtocolViolation, "A row of the log has no sequence; are the migrations current?");
+
+    // One row that cannot be read must not hide the others.
+    private void AddIfReadable(List<WidgetMessage> messages, VisitorIdentity visitor, JsonElement row)
+    {
+        if (PayloadReader.TryRead(JsonMarshal.GetRawUtf8Value(row), Types.MessageCreated, out MessageCreated? message, out _))
+            messages.Add(WidgetMessage.Of(message));
+        else
+            MessageUnreadable(visitor.ConversationId, SequenceOf(row));
     }
 }

@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Protocol.Json;
-using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Server.Widgets;
 
@@ -63,7 +62,9 @@ internal sealed partial class WidgetResponseJsonContext : JsonSerializerContext
     {
         Converters = { new UtcTimeConverter() },
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        MaxDepth = FrameReader.MaxDepth,
+
+        // What another participant has stored must come out again, however deeply it is nested.
+        MaxDepth = int.MaxValue,
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
     });
 }
