@@ -31,7 +31,7 @@ internal static class MigrateCommand
         try
         {
             var options = new CampfireMigratorOptions { Progress = new PrintedProgress() };
-            var result = await new CampfireMigrator(PostgresUri.ToConnectionString(connection), options).MigrateAsync(cancellationToken).ConfigureAwait(false);
+            var result = await new CampfireMigrator(connection, options).MigrateAsync(cancellationToken).ConfigureAwait(false);
             Output.Line(result.Applied.Count == 0 ? "The database is up to date." : $"{result.Applied.Count} scripts applied.");
             return 0;
         }

@@ -21,7 +21,7 @@ public sealed partial class CampfireMigrator
     private readonly ILogger _logger;
 
     /// <summary>Creates a migrator for the database of a connection string.</summary>
-    /// <param name="connectionString">An Npgsql connection string.</param>
+    /// <param name="connectionString">A URI <c>postgresql://…</c> or an Npgsql connection string.</param>
     /// <param name="options">The settings, or <see langword="null"/> for the defaults.</param>
     /// <exception cref="ArgumentException"><paramref name="connectionString"/> is empty or not a connection string.</exception>
     public CampfireMigrator(string connectionString, CampfireMigratorOptions? options = null)
@@ -127,7 +127,19 @@ public sealed partial class CampfireMigrator
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
 
         // The lock belongs to the session, so the session must end with the run.
-        string unpooled = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString;
+        string unpooled;
+        try
+        {
+            unpooled = new NpgsqlConnectionStringBuilder(PostgresUri.ToConnectionString(connectionString)) { Pooling = false }.ConnectionString;
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException)
+        {
+            throw new ArgumentException(
+                "The connection string cannot be read. Pass a URI (postgresql://user:password@host:port/database) or pairs (Host=…;Username=…;Password=…;Database=…).",
+                nameof(connectionString),
+                e);
+        }
+
         return () => new NpgsqlConnection(unpooled);
     }
 }

@@ -100,6 +100,15 @@ public sealed class QuickStartTests
     }
 
     [Test]
+    public async Task Folder_for_temporary_files_that_does_not_exist_ends_the_run_with_a_word_about_it()
+    {
+        (int exitCode, string output) = await SampleProcess.RunAsync(_folder, [], new Dictionary<string, string> { ["TMPDIR"] = Path.Combine(_folder, "missing") });
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output, Does.Contain("missing").And.Contain("TMPDIR").And.Not.Contain("   at "));
+    }
+
+    [Test]
     public async Task Supabase_without_its_variables_names_them()
     {
         (int exitCode, string output) = await SampleProcess.RunAsync(_folder, ["--supabase"]);

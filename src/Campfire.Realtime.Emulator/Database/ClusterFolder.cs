@@ -8,6 +8,7 @@ namespace Campfire.Realtime.Emulator.Database;
 internal sealed class ClusterFolder
 {
     private const string TemporaryPrefix = "campfire-emulator-";
+    private const int TemporaryNames = 10;
     private readonly FileStream _lock;
     private int _isReleased;
 
@@ -35,16 +36,21 @@ internal sealed class ClusterFolder
 
     public static ClusterFolder CreateTemporary()
     {
-        while (true)
+        var parent = Path.GetTempPath();
+        for (var attempt = 1; attempt <= TemporaryNames; attempt++)
         {
             var name = TemporaryPrefix + RandomNumberGenerator.GetHexString(12, lowercase: true);
-            var path = Path.Combine(Path.GetTempPath(), name);
+            var path = Path.Combine(parent, name);
             // A sweeping process may have taken the lock between its creation and ours; then this name is lost.
             if (TryLock(path + ".lock") is not { } ownerLock)
                 continue;
             Directory.CreateDirectory(path);
             return new ClusterFolder(path, ownerLock, isTemporary: true);
         }
+
+        throw new CampfireEmulatorException(
+            CampfireEmulatorErrorCode.DataDirectoryUnusable,
+            $"No file can be created in the folder for temporary files, {parent}. Let TMPDIR name one that exists and is writable, or choose a data directory.");
     }
 
     public static ClusterFolder OpenPermanent(string directory)
@@ -75,7 +81,10 @@ internal sealed class ClusterFolder
 
     public static IEnumerable<ClusterFolder> TakeAbandoned()
     {
-        foreach (var lockPath in Directory.EnumerateFiles(Path.GetTempPath(), TemporaryPrefix + "*.lock"))
+        var parent = Path.GetTempPath();
+        if (!Directory.Exists(parent))
+            yield break;
+        foreach (var lockPath in Directory.EnumerateFiles(parent, TemporaryPrefix + "*.lock"))
         {
             if (TryLock(lockPath) is { } ownerLock)
                 yield return new ClusterFolder(lockPath[..^".lock".Length], ownerLock, isTemporary: true);
