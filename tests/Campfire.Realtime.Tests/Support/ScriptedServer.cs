@@ -1,0 +1,42 @@
+using System.Threading.Channels;
+using Campfire.Realtime.Connection;
+
+namespace Campfire.Realtime.Tests.Support;
+
+// The other end of every socket that a client opens.
+internal sealed class ScriptedServer
+{
+    private readonly Channel<ScriptedSocket> _sockets = Channel.CreateUnbounded<ScriptedSocket>();
+    private int _connects;
+
+    // What a connect meets, by its number from 1: an exception, or null for a connection.
+    public Func<int, Exception?> OnConnect { get; set; } = _ => null;
+
+    // A connect waits for this; a test may hold it back.
+    public Task ConnectGate { get; set; } = Task.CompletedTask;
+
+    // Whether joins, leaves and heartbeats are answered without being asked to.
+    public bool AnswersJoins { get; set; } = true;
+
+    public bool AnswersHeartbeats { get; set; } = true;
+
+    public bool AnswersLeaves { get; set; } = true;
+
+    public int Connects => Volatile.Read(ref _connects);
+
+    public Uri? LastAddress { get; private set; }
+
+    public IRealtimeSocket NewSocket() => new ScriptedSocket(this);
+
+    public Task<ScriptedSocket> NextSocketAsync() => _sockets.Reader.ReadAsync().InTime();
+
+    internal async Task ConnectAsync(ScriptedSocket socket, Uri address, CancellationToken cancellationToken)
+    {
+        LastAddress = address;
+        int number = Interlocked.Increment(ref _connects);
+        await ConnectGate.WaitAsync(cancellationToken);
+        if (OnConnect(number) is { } refusal)
+            throw refusal;
+        _sockets.Writer.TryWrite(socket);
+    }
+}
