@@ -64,15 +64,21 @@ internal sealed class ManualTime : FakeTimeProvider
     // Lets time pass in steps until the task is done; for what takes several timers whose order does not matter.
     public async Task<T> PassUntilAsync<T>(Task<T> task, TimeSpan step)
     {
+        await PassUntilAsync((Task)task, step);
+        return await task;
+    }
+
+    public async Task PassUntilAsync(Task task, TimeSpan step)
+    {
         using var deadline = new CancellationTokenSource(Within.Deadline);
         while (!task.IsCompleted)
         {
             deadline.Token.ThrowIfCancellationRequested();
             Advance(step);
-            await ((Task)task.WaitAsync(TimeSpan.FromMilliseconds(2))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await task.WaitAsync(TimeSpan.FromMilliseconds(2)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        return await task;
+        await task;
     }
 
     public void ForgetArmed()

@@ -16,6 +16,8 @@ internal sealed class ScriptedSocket(ScriptedServer server) : IRealtimeSocket
     private readonly TaskCompletionSource _goodbye = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ReadOnlyMemory<byte> _rest;
     private (bool IsBinary, bool IsEnd) _restKind;
+    private volatile TaskCompletionSource? _asksForMore;
+    private bool _hasRead;
 
     // A send waits for this: a line that swallows nothing.
     public Task SendGate { get; set; } = Task.CompletedTask;
@@ -43,6 +45,8 @@ internal sealed class ScriptedSocket(ScriptedServer server) : IRealtimeSocket
     {
         if (_rest.IsEmpty)
         {
+            if (_hasRead)
+                _asksForMore?.TrySetResult();
             (byte[] bytes, bool isBinary, bool isEnd, int? closeCode) = await _inbound.Reader.ReadAsync(cancellationToken);
             if (closeCode == 0)
                 throw new IOException("The connection was reset.");
@@ -50,6 +54,7 @@ internal sealed class ScriptedSocket(ScriptedServer server) : IRealtimeSocket
                 return new SocketRead(0, false, true, code);
             _rest = bytes;
             _restKind = (isBinary, isEnd);
+            _hasRead = _asksForMore is not null;
         }
 
         int count = Math.Min(buffer.Length, _rest.Length);
@@ -94,6 +99,15 @@ internal sealed class ScriptedSocket(ScriptedServer server) : IRealtimeSocket
     public void ReceiveBinary(byte[] bytes) => _inbound.Writer.TryWrite((bytes, true, true, null));
 
     public void ReceivePart(byte[] bytes, bool isEnd) => _inbound.Writer.TryWrite((bytes, false, isEnd, null));
+
+    // Completes when the client has come back for more.
+    public async Task ReceivePartAndBeReadAsync(byte[] bytes)
+    {
+        var next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _asksForMore = next;
+        ReceivePart(bytes, isEnd: false);
+        await next.Task.InTime();
+    }
 
     public void Close(int code) => _inbound.Writer.TryWrite(([], false, true, code));
 

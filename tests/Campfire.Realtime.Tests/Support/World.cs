@@ -53,6 +53,17 @@ internal sealed class World : IAsyncDisposable
         return (socket, conversation, await socket.SentAsync("phx_join"));
     }
 
+    // Waits until the connection is about to be tried again, and lets that time pass.
+    public async Task<CampfireStatus> RetryAsync()
+    {
+        CampfireStatus status = await Client.WatchStatusAsync().FirstAsync(status => status.NextRetryIn is not null);
+        await Time.ArmedAsync(due => (due - status.NextRetryIn!.Value).Duration() < TimeSpan.FromMilliseconds(2));
+        Time.Advance(status.NextRetryIn!.Value + TimeSpan.FromMilliseconds(1));
+        return status;
+    }
+
+    public Task<CampfireStatus> StatusAsync(CampfireConnectionState state) => Client.WatchStatusAsync().FirstAsync(status => status.State == state);
+
     public ValueTask DisposeAsync() => new(Client.DisposeAsync().InTime());
 
     private static string Encode(string json) => System.Buffers.Text.Base64Url.EncodeToString(Encoding.UTF8.GetBytes(json));
