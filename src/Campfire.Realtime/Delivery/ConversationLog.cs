@@ -25,11 +25,11 @@ internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc
     public Guid ConversationId => conversationId;
 
     public async Task<long> ReadLastSequenceAsync(CancellationToken cancellationToken) =>
-        (await ReadAsync(long.MaxValue, 1, cancellationToken).ConfigureAwait(false)).LastSequence;
+        (await ReadAsync(long.MaxValue, 1, tokenRefusals: MaxTokenRefusals, cancellationToken).ConfigureAwait(false)).LastSequence;
 
     public async Task<LogPage> ReadAfterAsync(long sequence, CancellationToken cancellationToken)
     {
-        EventsPage page = await ReadAsync(sequence, PageSize, cancellationToken).ConfigureAwait(false);
+        EventsPage page = await ReadAsync(sequence, PageSize, tokenRefusals: 0, cancellationToken).ConfigureAwait(false);
         List<StoredEvent> events = Parse(page);
         if (!page.HasMore || page.Events.Count == 0)
             return new LogPage(events, page.LastSequence, page.LastSequence);
@@ -39,9 +39,8 @@ internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc
         return new LogPage(events, Math.Min(through, page.LastSequence), page.LastSequence);
     }
 
-    private async Task<EventsPage> ReadAsync(long after, int limit, CancellationToken cancellationToken)
+    private async Task<EventsPage> ReadAsync(long after, int limit, int tokenRefusals, CancellationToken cancellationToken)
     {
-        int tokenRefusals = 0;
         for (int attempt = 1; ; attempt++)
         {
             try
@@ -50,7 +49,7 @@ internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc
                     "campfire_events", new EventsArguments(conversationId, after, limit),
                     RpcJsonContext.Default.EventsArguments, RpcJsonContext.Default.EventsPage, cancellationToken).ConfigureAwait(false);
             }
-            catch (CampfireException e) when (e.IsTransient || (e.Code is CampfireErrorCode.InvalidToken && ++tokenRefusals <= MaxTokenRefusals))
+            catch (CampfireException e) when (e.IsTransient || (IsTokenRefused(e) && ++tokenRefusals <= MaxTokenRefusals))
             {
                 TimeSpan delay = backoff.Next(attempt);
                 LogReadFailed(conversationId, e.Code, attempt, delay);
@@ -58,6 +57,10 @@ internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc
             }
         }
     }
+
+    // Whoever makes the tokens may need a moment after a sleep; a stream that is being read does not end for that. When there is
+    // no token at all, the application has said so itself.
+    private static bool IsTokenRefused(CampfireException e) => e is { Code: CampfireErrorCode.InvalidToken, ServerReason: not null };
 
     private List<StoredEvent> Parse(EventsPage page)
     {
