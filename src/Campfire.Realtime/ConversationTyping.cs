@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
@@ -73,9 +74,18 @@ public sealed partial class ConversationTyping : IAsyncDisposable
     /// <summary>Reads who starts and stops typing, from the first use on. One reader at a time; a slow one misses old changes.</summary>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="CampfireException">The server refused the typing channel.</exception>
-    public async IAsyncEnumerable<TypingChange> ReadChangesAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<TypingChange> ReadChangesAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        await JoinAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await JoinAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Left meanwhile: the stream ends, as the conversation's other streams do.
+            yield break;
+        }
+
         await foreach (TypingChange change in _changes.ReadAsync(cancellationToken).ConfigureAwait(false))
             yield return change;
     }
