@@ -177,7 +177,8 @@ public sealed class PlainSocket : IAsyncDisposable
                 message.SetLength(0);
             }
         }
-        catch (Exception gone) when (gone is WebSocketException or OperationCanceledException)
+        // An aborted ClientWebSocket is a disposed one to a read that begins a moment later.
+        catch (Exception gone) when (gone is WebSocketException or OperationCanceledException or ObjectDisposedException)
         {
             return;
         }
