@@ -137,6 +137,16 @@ begin
         end if;
     end loop;
 
+    -- INSERT … ON CONFLICT DO NOTHING would skip the row and keep the sequence that was just taken: a hole in the log.
+    if exists (select from public.messages where id = new.id) then
+        raise exception using
+            errcode = 'unique_violation',
+            message = 'campfire_conflict',
+            detail = 'A message with this id is stored already.',
+            hint = 'Call campfire_send_message to repeat a message safely.',
+            constraint = 'messages_pkey';
+    end if;
+
     if new.sender_type = 'ai' and (
         v_conversation.handler_type = 'human'
         or new.handler_epoch is distinct from v_conversation.handler_epoch)

@@ -31,8 +31,11 @@ begin
     -- The message is looked up entry by entry: not knowing the limit, the planner would join by reading
     -- all messages of all conversations.
     select coalesce(jsonb_agg(
-        jsonb_build_object('event', entry.event, 'payload', coalesce(entry.data, (
-            select campfire.message_payload(message) from public.messages message where message.id = entry.message_id)))
+        jsonb_build_object('event', entry.event, 'payload', coalesce(
+            entry.data,
+            (select campfire.message_payload(message) from public.messages message where message.id = entry.message_id),
+            -- Somebody deleted the row itself; the event keeps its place.
+            jsonb_build_object('sequence', entry.sequence, 'id', entry.message_id, 'conversation_id', entry.conversation_id)))
         order by entry.sequence), '[]')
     into v_events
     from (

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Campfire.Realtime.Migrations.Tests.Support;
+using Npgsql;
 
 namespace Campfire.Realtime.Migrations.Tests;
 
@@ -127,4 +128,34 @@ public sealed class SequenceTests
                         tenant.ConversationId, $"{writer}/{number}");
             }
         }));
+
+    [Test]
+    public async Task Insert_that_skips_a_known_id_takes_no_sequence()
+    {
+        Tenant tenant = await Tenant.CreateAsync();
+        Guid id = Guid.CreateVersion7();
+        await tenant.SendAsync(tenant.Visitor, "Hello", id);
+
+        PostgresException? refused = Assert.ThrowsAsync<PostgresException>(() => tenant.Visitor.ExecuteAsync(
+            "insert into public.messages (id, conversation_id, content) values ($1, $2, 'Hello') on conflict do nothing", id, tenant.ConversationId));
+        await tenant.SendAsync(tenant.Visitor, "next");
+
+        Assert.That(refused!.SqlState, Is.EqualTo(PostgresErrorCodes.UniqueViolation));
+        Assert.That((await tenant.ReadLogAsync()).Select(entry => entry.GetProperty("payload").Number("sequence")), Is.EqualTo(new[] { 1, 2, 3 }));
+    }
+
+    [Test]
+    public async Task Deleted_row_of_a_message_leaves_its_place_in_the_log()
+    {
+        Tenant tenant = await Tenant.CreateAsync();
+        Guid id = Guid.CreateVersion7();
+        await tenant.SendAsync(tenant.Visitor, "Hello", id);
+        await tenant.SendAsync(tenant.Visitor, "next");
+        await Caller.Owner.ExecuteAsync("delete from public.messages where id = $1", id);
+
+        List<JsonElement> log = await tenant.ReadLogAsync(after: 1);
+
+        Assert.That(log.Select(entry => entry.GetProperty("payload").Number("sequence")), Is.EqualTo(new[] { 2, 3 }));
+        Assert.That(log[0].GetProperty("payload").Text("id"), Is.EqualTo(id.ToString()));
+    }
 }

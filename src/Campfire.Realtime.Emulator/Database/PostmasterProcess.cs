@@ -92,7 +92,9 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
     {
         if (OperatingSystem.IsWindows())
             return true;
-        var pid = File.ReadLines(pidFile).FirstOrDefault() ?? "";
+        if (!int.TryParse(File.ReadLines(pidFile).FirstOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+            return false;
+        var pid = id.ToString(CultureInfo.InvariantCulture);
         if (Directory.Exists("/proc/self"))
         {
             var commandLine = $"/proc/{pid}/cmdline";

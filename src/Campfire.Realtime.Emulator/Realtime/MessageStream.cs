@@ -88,8 +88,9 @@ internal sealed partial class MessageStream : IAsyncDisposable
             {
                 return;
             }
-            catch (Exception failure) when (failure is NpgsqlException or IOException or ObjectDisposedException)
+            catch (Exception failure) when (!stopping.IsCancellationRequested)
             {
+                // Whatever it was: without a new stream no broadcast of the database would ever arrive again.
                 if (_established.Task.IsCompleted)
                     _established = NewSignal();
                 StreamLost(failure);

@@ -214,6 +214,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
             // The client was disposed under a join that it did not know of yet.
             _membership = null;
             _firstJoin.TrySetException(e);
+            End(new CampfireException(CampfireErrorCode.Unavailable, $"{Name} was left because the client was disposed.", innerException: e));
         }
         catch (CampfireException e)
         {

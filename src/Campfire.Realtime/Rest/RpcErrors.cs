@@ -26,6 +26,9 @@ internal static class RpcErrors
     {
         // PostgREST answers PGRST3xx for a token it does not accept, and 42501 with 401 for an anonymous caller without the right.
         HttpStatusCode.Unauthorized when code is null => CampfireErrorCode.InvalidApiKey,
+
+        // Without PostgREST's code it is a gateway that speaks, for example while what is behind it starts again.
+        HttpStatusCode.Forbidden or HttpStatusCode.NotFound when code is null => CampfireErrorCode.Unavailable,
         HttpStatusCode.Unauthorized when code.StartsWith("PGRST3", StringComparison.Ordinal) => CampfireErrorCode.InvalidToken,
         HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => CampfireErrorCode.AccessDenied,
         HttpStatusCode.NotFound => CampfireErrorCode.NotFound,
