@@ -96,7 +96,8 @@ public sealed class TokenTests
 
         second.Broadcast((await rejoin).Topic, "message:created", world.Database.Store());
         await using IAsyncEnumerator<ConversationEvent> events = conversation.ReadEventsAsync().GetAsyncEnumerator();
-        await events.NextAsync();
+        var next = events.NextAsync();
+        await world.Time.PassUntilAsync(next, TimeSpan.FromMilliseconds(100));
     }
 
     [TestCase("")]
