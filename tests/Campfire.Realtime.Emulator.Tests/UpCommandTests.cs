@@ -97,7 +97,7 @@ public sealed class UpCommandTests
         var second = await MigrateAsync(emulator.ConnectionString);
 
         Assert.That((first.ExitCode, first.Error, second.ExitCode, second.Error), Is.EqualTo((0, "", 0, "")));
-        Assert.That(first.Output, Does.Contain("0001_schema").And.Contain("applied"));
+        Assert.That(first.Output, Does.Contain("0001_survey").And.Contain("applied"));
         Assert.That(second.Output.Trim(), Is.EqualTo("The database is up to date."));
 
         async Task<(int ExitCode, string Output, string Error)> MigrateAsync(string connection)

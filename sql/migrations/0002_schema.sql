@@ -1,8 +1,4 @@
--- The private schema. PostgREST does not expose it, and the API roles get no USAGE on it: they reach
--- its helpers only through policies and through the functions in public.
-
-create schema if not exists campfire;
-revoke all on schema campfire from public;
+-- The types of status and priority, the errors, and what texts become.
 
 create type campfire.conversation_status as enum ('open', 'pending', 'assigned', 'closed', 'archived');
 create type campfire.conversation_priority as enum ('low', 'medium', 'high', 'urgent');
