@@ -27,6 +27,22 @@ begin
 end
 $$;
 
+-- Somebody's own JSON: bounded in size, and in depth because readers of JSON give up at 64 levels.
+create function campfire.check_object(p_name text, p_object jsonb) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if jsonb_typeof(p_object) <> 'object' or octet_length(p_object::text) > 8192 then
+        perform campfire.invalid(
+            p_name || ' must be a JSON object of at most 8 kB.', 'Keep larger data elsewhere and refer to it.');
+    end if;
+    if jsonb_path_exists(p_object, 'strict $.**{33 to last}') then
+        perform campfire.invalid(p_name || ' is nested deeper than 32 levels.', 'Flatten it.');
+    end if;
+end
+$$;
+
 create function campfire.iso_time(p_time timestamptz) returns text
 language plpgsql immutable strict
 set search_path = ''

@@ -46,6 +46,9 @@ create table if not exists public.conversations (
         constraint chk_conversations_handler_type check (handler_type in ('ai', 'human', 'none')),
     handler_id text constraint chk_conversations_handler_id check (length(handler_id) <= 200),
     handler_epoch bigint not null default 0,
+    handover_requested_at timestamptz,
+    handover_reason text constraint chk_conversations_handover_reason check (length(handover_reason) <= 500),
+    handover_summary text constraint chk_conversations_handover_summary check (length(handover_summary) <= 4000),
     last_sequence bigint not null default 0,
     version bigint not null default 1,
     last_message_preview text,
@@ -149,6 +152,7 @@ create table if not exists public.realtime_conversations (
     handler_type text not null,
     handler_id text,
     handler_epoch bigint not null,
+    handover_requested_at timestamptz,
     version bigint not null,
     last_sequence bigint not null,
     last_message_preview text,
@@ -160,3 +164,24 @@ create table if not exists public.realtime_conversations (
 -- The inbox: newest first within a status. A list over all statuses merges one short scan of each.
 create index if not exists idx_realtime_conversations_organization_id_status_updated_at
     on public.realtime_conversations (organization_id, status, updated_at desc, id desc);
+
+-- Limits that an operator may change: one row, edited in place. Null is without limit.
+create table campfire.settings (
+    id boolean primary key default true constraint chk_settings_id check (id),
+    visitor_burst_messages int default 10
+        constraint chk_settings_visitor_burst_messages check (visitor_burst_messages between 1 and 100),
+    visitor_burst_window interval not null default '10 seconds'
+        constraint chk_settings_visitor_burst_window check (visitor_burst_window between '1 second' and '1 hour'),
+    visitor_daily_messages int default 2000
+        constraint chk_settings_visitor_daily_messages check (visitor_daily_messages between 1 and 1000000)
+);
+insert into campfire.settings default values;
+
+-- When a visitor wrote, changed or deleted messages lately: the last few times, and the count of the (UTC) day.
+create table campfire.visitor_rates (
+    conversation_id uuid primary key constraint fk_visitor_rates_conversation_id
+        references public.conversations on delete cascade,
+    recent timestamptz[] not null,
+    day date not null,
+    day_messages int not null
+) with (fillfactor = 70);

@@ -75,7 +75,7 @@ begin
     if v_caller.kind = 'user' then
         return query
             select organization_id from public.organization_members
-            where user_id = v_caller.id and (role <> 'viewer' or not p_can_write);
+            where user_id = v_caller.id and (role::text <> 'viewer' or not p_can_write);
     end if;
 end
 $$;
@@ -151,7 +151,7 @@ begin
             'There is no such conversation, or the token gives no access to it.',
             'Check the conversation id and that the token belongs to a participant of it.');
     end if;
-    if p_can_write and v_conversation.role = 'viewer' then
+    if p_can_write and v_conversation.role::text = 'viewer' then
         perform campfire.fail(403, 'campfire_not_participant',
             'A member with the role viewer may read but not take part.',
             'Give the member the role agent in organization_members.');

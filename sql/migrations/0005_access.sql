@@ -10,6 +10,8 @@ alter table public.message_attachments enable row level security;
 alter table public.conversation_events enable row level security;
 alter table public.conversation_receipts enable row level security;
 alter table public.realtime_conversations enable row level security;
+alter table campfire.settings enable row level security;
+alter table campfire.visitor_rates enable row level security;
 
 revoke all on
     public.organizations, public.organization_members, public.widget_keys, public.conversations,

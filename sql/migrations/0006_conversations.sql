@@ -17,6 +17,7 @@ begin
         'handler_type', p_row.handler_type,
         'handler_id', p_row.handler_id,
         'handler_epoch', p_row.handler_epoch,
+        'handover_requested_at', campfire.iso_time(p_row.handover_requested_at),
         'version', p_row.version,
         'last_sequence', p_row.last_sequence,
         'last_message_preview', p_row.last_message_preview,
@@ -33,14 +34,24 @@ language plpgsql immutable
 set search_path = ''
 as $$
 declare
+    v_handover text[] := '{}';
     v_events text[] := '{}';
 begin
+    if p_new.handover_requested_at is not null and p_old.handover_requested_at is null then
+        v_handover := '{ai:handover:requested}';
+    elsif p_new.handler_type = 'human'
+        and (p_old.handler_type = 'ai'
+            or (p_old.handover_requested_at is not null and p_new.handover_requested_at is null))
+    then
+        v_handover := '{ai:handover:completed}';
+    end if;
+
     if p_new.status is distinct from p_old.status then
-        if p_new.status = 'closed' then
+        if p_new.status::text = 'closed' then
             v_events := v_events || 'conversation:closed'::text;
-        elsif p_new.status = 'archived' then
+        elsif p_new.status::text = 'archived' then
             v_events := v_events || 'conversation:archived'::text;
-        elsif p_old.status in ('closed', 'archived') then
+        elsif p_old.status::text in ('closed', 'archived') then
             v_events := v_events || 'conversation:reopened'::text;
         end if;
     end if;
@@ -52,14 +63,14 @@ begin
     end if;
     if v_events = '{}'
         and (p_new.status, p_new.priority, p_new.tags, p_new.customer_name, p_new.customer_email,
-                p_new.handler_type, p_new.handler_id, p_new.handler_epoch)
+                p_new.handler_type, p_new.handler_id, p_new.handler_epoch, p_new.handover_requested_at)
             is distinct from
             (p_old.status, p_old.priority, p_old.tags, p_old.customer_name, p_old.customer_email,
-                p_old.handler_type, p_old.handler_id, p_old.handler_epoch)
+                p_old.handler_type, p_old.handler_id, p_old.handler_epoch, p_old.handover_requested_at)
     then
         v_events := '{conversation:updated}';
     end if;
-    return v_events;
+    return v_handover || v_events;
 end
 $$;
 
@@ -70,6 +81,14 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
+    -- The columns of an adopted table may be text, or an enum with further labels.
+    if new.status::text <> all (array['open', 'pending', 'assigned', 'closed', 'archived'])
+        or new.priority::text <> all (array['low', 'medium', 'high', 'urgent'])
+    then
+        perform campfire.invalid(
+            format('There is no status %s or no priority %s.', new.status, new.priority),
+            'A status is open, pending, assigned, closed or archived; a priority low, medium, high or urgent.');
+    end if;
     if tg_op = 'INSERT' then
         new.last_sequence := 1;
         new.version := 1;
@@ -90,6 +109,13 @@ begin
     if (new.id, new.organization_id, new.visitor_id) is distinct from (old.id, old.organization_id, old.visitor_id) then
         perform campfire.invalid(
             'A conversation keeps its id, its organization and its visitor.', 'Open another conversation.');
+    end if;
+    if new.handler_type = 'human' then
+        new.handover_requested_at := null;
+    end if;
+    if new.handover_requested_at is null then
+        new.handover_reason := null;
+        new.handover_summary := null;
     end if;
     -- Whoever handled the conversation before must find its epoch spent.
     new.handler_epoch := greatest(
@@ -114,12 +140,12 @@ begin
     end if;
     insert into public.realtime_conversations as mirror (
         id, organization_id, visitor_id, customer_name, customer_email, status, priority,
-        assigned_agent_id, handler_type, handler_id, handler_epoch, version, last_sequence,
+        assigned_agent_id, handler_type, handler_id, handler_epoch, handover_requested_at, version, last_sequence,
         last_message_preview, last_message_at, last_message_sender_type, created_at, updated_at)
     values (
         new.id, new.organization_id, new.visitor_id, new.customer_name, new.customer_email, new.status,
         new.priority, new.assigned_agent_id, new.handler_type, new.handler_id, new.handler_epoch,
-        new.version, new.last_sequence, new.last_message_preview, new.last_message_at,
+        new.handover_requested_at, new.version, new.last_sequence, new.last_message_preview, new.last_message_at,
         new.last_message_sender_type, new.created_at, new.updated_at)
     on conflict (id) do update set
         customer_name = excluded.customer_name,
@@ -130,6 +156,7 @@ begin
         handler_type = excluded.handler_type,
         handler_id = excluded.handler_id,
         handler_epoch = excluded.handler_epoch,
+        handover_requested_at = excluded.handover_requested_at,
         version = excluded.version,
         last_sequence = excluded.last_sequence,
         last_message_preview = excluded.last_message_preview,
@@ -141,6 +168,7 @@ begin
 end
 $$;
 
+-- conversation:* carries the conversation; ai:handover:* what the humans, or the program that waits for them, need.
 create function campfire.write_conversation_events() returns trigger
 language plpgsql security definer
 set search_path = ''
@@ -149,6 +177,7 @@ declare
     v_events text[] := '{conversation:created}';
     v_event text;
     v_caller record;
+    v_conversation jsonb;
     v_payload jsonb;
     v_sequence bigint;
     v_topic text := 'bcast:org:' || new.organization_id;
@@ -157,26 +186,41 @@ begin
         v_events := campfire.conversation_changes(old, new);
     end if;
     select * into v_caller from campfire.caller();
-    select campfire.conversation_payload(mirror) into v_payload
+    select campfire.conversation_payload(mirror) into v_conversation
     from public.realtime_conversations mirror where mirror.id = new.id;
 
     v_sequence := new.last_sequence - cardinality(v_events);
     foreach v_event in array v_events
     loop
         v_sequence := v_sequence + 1;
+        v_payload := case v_event
+            when 'ai:handover:requested' then jsonb_build_object(
+                'sequence', v_sequence,
+                'conversation_id', new.id,
+                'organization_id', new.organization_id,
+                'reason', new.handover_reason,
+                'summary', new.handover_summary,
+                'requested_at', campfire.iso_time(new.handover_requested_at))
+            when 'ai:handover:completed' then jsonb_build_object(
+                'sequence', v_sequence,
+                'conversation_id', new.id,
+                'organization_id', new.organization_id,
+                'handler_type', new.handler_type,
+                'handler_id', new.handler_id,
+                'handler_epoch', new.handler_epoch)
+            else v_conversation || jsonb_build_object('sequence', v_sequence)
+        end;
         insert into public.conversation_events (
             conversation_id, sequence, event, actor_type, actor_id, data, created_at)
         values (
             new.id, v_sequence, v_event,
             case v_caller.kind when 'visitor' then 'visitor' when 'user' then 'agent' else 'system' end,
-            v_caller.id,
-            v_payload || jsonb_build_object('sequence', v_sequence),
-            clock_timestamp());
+            v_caller.id, v_payload, clock_timestamp());
+        perform realtime.send(v_payload, v_event, v_topic || ':conv:' || new.id, true);
         perform realtime.send(
-            v_payload || jsonb_build_object('sequence', v_sequence), v_event, v_topic || ':conv:' || new.id, true);
-        perform realtime.send(v_payload, v_event, v_topic, true);
+            case when v_event like 'ai:%' then v_payload else v_conversation end, v_event, v_topic, true);
         if v_event = 'conversation:created' then
-            perform realtime.send(v_payload, v_event, v_topic || ':conversations', true);
+            perform realtime.send(v_conversation, v_event, v_topic || ':conversations', true);
         end if;
     end loop;
     return null;
@@ -203,8 +247,8 @@ create trigger write_conversation_events_trigger
     after update on public.conversations
     for each row
     when ((old.status, old.assigned_agent_id, old.priority, old.tags, old.customer_name, old.customer_email,
-            old.handler_type, old.handler_id, old.handler_epoch)
+            old.handler_type, old.handler_id, old.handler_epoch, old.handover_requested_at)
         is distinct from
         (new.status, new.assigned_agent_id, new.priority, new.tags, new.customer_name, new.customer_email,
-            new.handler_type, new.handler_id, new.handler_epoch))
+            new.handler_type, new.handler_id, new.handler_epoch, new.handover_requested_at))
     execute function campfire.write_conversation_events();

@@ -1,23 +1,51 @@
 -- How a message is stored: by an INSERT from whomever, through whichever way in.
 
+-- The payload of message:created; what was edited or deleted since says so.
 create function campfire.message_payload(p_row public.messages) returns jsonb
 language plpgsql stable
 set search_path = ''
 as $$
-begin
-    return jsonb_build_object(
+declare
+    v_payload jsonb := jsonb_build_object(
         'sequence', p_row.sequence,
         'id', p_row.id,
         'conversation_id', p_row.conversation_id,
         'organization_id', p_row.organization_id,
-        'content', p_row.content,
+        'content', coalesce(p_row.content, ''),
         'sender_type', p_row.sender_type,
         'sender_id', p_row.sender_id,
         'sender_name', p_row.sender_name,
         'sender_email', p_row.sender_email,
-        'attachments', p_row.attachments,
-        'metadata', p_row.metadata,
+        'attachments', coalesce(p_row.attachments, '[]'),
+        'metadata', coalesce(p_row.metadata, '{}'),
         'created_at', campfire.iso_time(p_row.created_at));
+begin
+    if p_row.edited_at is not null then
+        v_payload := v_payload || jsonb_build_object('edited_at', campfire.iso_time(p_row.edited_at));
+    end if;
+    if p_row.deleted_at is not null then
+        v_payload := v_payload || jsonb_build_object('deleted_at', campfire.iso_time(p_row.deleted_at));
+    end if;
+    return v_payload;
+end
+$$;
+
+-- What the log tells of a message: always its present text, so that nothing survives its deletion.
+create function campfire.message_event_payload(
+    p_event text, p_sequence bigint, p_row public.messages) returns jsonb
+language plpgsql stable
+set search_path = ''
+as $$
+begin
+    if p_event = 'message:deleted' then
+        return jsonb_build_object(
+            'sequence', p_sequence,
+            'id', p_row.id,
+            'conversation_id', p_row.conversation_id,
+            'organization_id', p_row.organization_id,
+            'deleted_at', campfire.iso_time(p_row.deleted_at));
+    end if;
+    return campfire.message_payload(p_row) || jsonb_build_object('sequence', p_sequence);
 end
 $$;
 
@@ -61,6 +89,80 @@ begin
 end
 $$;
 
+-- Refuses a message that could not be stored, sent or shown.
+create function campfire.check_message(p_content text, p_attachments jsonb, p_metadata jsonb) returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    if p_attachments = '[]'
+        and p_content !~ '[^[:space:]\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]'
+    then
+        perform campfire.invalid('The message is empty.', 'Send text that is not only white space, or an attachment.');
+    end if;
+    if length(p_content) > 16000 then
+        perform campfire.invalid(
+            format('The message has %s characters; at most 16,000 are allowed.', length(p_content)),
+            'Split the text, or attach it as a file.');
+    end if;
+    if p_metadata <> '{}' then
+        perform campfire.check_object('Metadata', p_metadata);
+    end if;
+end
+$$;
+
+-- Counts what a visitor does with messages and refuses what goes beyond campfire.settings. The caller
+-- holds the lock of the conversation's row; what is refused is rolled back and does not count.
+create function campfire.count_visitor_message(p_conversation_id uuid) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_now timestamptz := clock_timestamp();
+    v_settings campfire.settings;
+    v_rate campfire.visitor_rates;
+    v_wait numeric;
+begin
+    select * into v_settings from campfire.settings;
+    insert into campfire.visitor_rates as rate (conversation_id, recent, day, day_messages)
+    values (p_conversation_id, array[v_now], (v_now at time zone 'UTC')::date, 1)
+    on conflict (conversation_id) do update set
+        -- One more than may come within the window.
+        recent = case when v_settings.visitor_burst_messages is null then '{}' else
+            (rate.recent || v_now)[greatest(cardinality(rate.recent) + 1 - v_settings.visitor_burst_messages, 1):] end,
+        day = excluded.day,
+        day_messages = case when rate.day = excluded.day then rate.day_messages + 1 else 1 end
+    returning * into v_rate;
+
+    if cardinality(v_rate.recent) > v_settings.visitor_burst_messages
+        and v_rate.recent[1] > v_now - v_settings.visitor_burst_window
+    then
+        v_wait := extract(epoch from v_rate.recent[1] + v_settings.visitor_burst_window - v_now);
+        perform campfire.fail(429, 'campfire_rate_limited',
+            format('A visitor may send %s messages in %s seconds.',
+                v_settings.visitor_burst_messages, extract(epoch from v_settings.visitor_burst_window)::float8),
+            format('Wait %s seconds.', ceil(v_wait)));
+    end if;
+    if v_rate.day_messages > v_settings.visitor_daily_messages then
+        perform campfire.fail(429, 'campfire_rate_limited',
+            format('A visitor may send %s messages a day in one conversation.', v_settings.visitor_daily_messages),
+            'Go on after midnight UTC, or raise visitor_daily_messages in campfire.settings.');
+    end if;
+end
+$$;
+
+-- What the inbox shows of a message.
+create function campfire.message_preview(p_content text, p_attachments jsonb) returns text
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return left(coalesce(
+        nullif(btrim(regexp_replace(left(p_content, 280), '\s+', ' ', 'g')), ''),
+        p_attachments -> 0 ->> 'file_name'), 140);
+end
+$$;
+
 -- The row states content, attachments and metadata; who sent it is derived from the token and never
 -- taken from the row, except from the server, which may speak for an AI, the system or another.
 create function campfire.prepare_message() returns trigger
@@ -74,11 +176,11 @@ begin
     select * into v_sender from campfire.require_participant(new.conversation_id, true);
     if v_sender.kind = 'server' then
         new.sender_type := coalesce(new.sender_type, 'system');
-        if new.sender_type not in ('visitor', 'agent', 'ai', 'system') then
+        if new.sender_type::text not in ('visitor', 'agent', 'ai', 'system') then
             perform campfire.invalid(
                 format('There is no sender type %s.', new.sender_type), 'Use visitor, agent, ai or system.');
         end if;
-        if greatest(length(new.sender_id), length(new.sender_name), length(new.sender_email)) > 320 then
+        if greatest(length(new.sender_id::text), length(new.sender_name), length(new.sender_email)) > 320 then
             perform campfire.invalid(
                 'The sender''s id, name or e-mail is longer than 320 characters.', 'Shorten it.');
         end if;
@@ -99,43 +201,35 @@ begin
     new.deleted_at := null;
     if new.attachments <> '[]' then
         new.attachments := campfire.normalize_attachments(new.attachments);
-    elsif new.content !~ '[^[:space:]\u0085\u00a0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]' then
-        perform campfire.invalid('The message is empty.', 'Send text that is not only white space, or an attachment.');
     end if;
-    if length(new.content) > 16000 then
-        perform campfire.invalid(
-            format('The message has %s characters; at most 16,000 are allowed.', length(new.content)),
-            'Split the text, or attach it as a file.');
-    end if;
-    if jsonb_typeof(new.metadata) <> 'object' or octet_length(new.metadata::text) > 8192 then
-        perform campfire.invalid(
-            'Metadata must be a JSON object of at most 8 kB.', 'Keep larger data elsewhere and refer to it.');
-    end if;
+    perform campfire.check_message(new.content, new.attachments, new.metadata);
 
     loop
         update public.conversations set
             last_sequence = last_sequence + 1,
-            last_message_preview = left(coalesce(
-                nullif(btrim(regexp_replace(left(new.content, 280), '\s+', ' ', 'g')), ''),
-                new.attachments -> 0 ->> 'file_name'), 140),
+            last_message_preview = campfire.message_preview(new.content, new.attachments),
             last_message_at = clock_timestamp(),
             last_message_sender_type = new.sender_type
         where id = new.conversation_id
-          and status <> 'archived'
-          and (status <> 'closed' or new.sender_type <> 'visitor')
+          and status::text <> 'archived'
+          and (status::text <> 'closed' or new.sender_type::text <> 'visitor')
         returning * into v_conversation;
         exit when found;
 
         -- A visitor who writes again reopens the conversation; that event comes before the message.
         update public.conversations set status = 'open'
-        where id = new.conversation_id and status = 'closed';
+        where id = new.conversation_id and status::text = 'closed';
         if not found and not exists (
-            select from public.conversations where id = new.conversation_id and status <> 'archived')
+            select from public.conversations where id = new.conversation_id and status::text <> 'archived')
         then
             perform campfire.invalid(
                 'The conversation is archived and takes no further messages.', 'Open a new conversation.');
         end if;
     end loop;
+
+    if v_sender.kind = 'visitor' then
+        perform campfire.count_visitor_message(new.conversation_id);
+    end if;
 
     -- INSERT … ON CONFLICT DO NOTHING would skip the row and keep the sequence that was just taken: a hole in the log.
     if exists (select from public.messages where id = new.id) then
@@ -147,7 +241,7 @@ begin
             constraint = 'messages_pkey';
     end if;
 
-    if new.sender_type = 'ai' and (
+    if new.sender_type::text = 'ai' and (
         v_conversation.handler_type = 'human'
         or new.handler_epoch is distinct from v_conversation.handler_epoch)
     then
@@ -157,15 +251,17 @@ begin
             'Drop the answer: somebody else has taken over.');
     end if;
 
-    if v_sender.kind = 'server' and new.sender_type = 'visitor' then
-        new.sender_id := coalesce(new.sender_id, v_conversation.visitor_id::text);
+    if v_sender.kind = 'server' and new.sender_type::text = 'visitor' then
+        if new.sender_id is null then
+            new.sender_id := v_conversation.visitor_id;
+        end if;
         new.sender_name := coalesce(new.sender_name, v_conversation.customer_name);
         new.sender_email := coalesce(new.sender_email, v_conversation.customer_email);
-    elsif v_sender.kind = 'server' and new.sender_type = 'agent' and new.sender_name is null then
+    elsif v_sender.kind = 'server' and new.sender_type::text = 'agent' and new.sender_name is null then
         select member.display_name into new.sender_name
         from public.organization_members member
         where member.organization_id = v_conversation.organization_id
-          and member.user_id = campfire.to_uuid(new.sender_id);
+          and member.user_id = campfire.to_uuid(new.sender_id::text);
     end if;
 
     new.organization_id := v_conversation.organization_id;

@@ -28,7 +28,7 @@ public sealed class CatalogTests
                 "conversations: id, organization_id, customer_name, customer_email, created_at, updated_at",
                 "messages: id, conversation_id, organization_id, content, sender_type, sender_name, sender_email, created_at",
                 "realtime_conversations: id, organization_id, visitor_id, customer_name, customer_email, status, priority, "
-                    + "assigned_agent_id, handler_type, handler_id, handler_epoch, version, last_sequence, last_message_preview, "
+                    + "assigned_agent_id, handler_type, handler_id, handler_epoch, handover_requested_at, version, last_sequence, last_message_preview, "
                     + "last_message_at, last_message_sender_type, created_at, updated_at",
             }));
 
@@ -91,13 +91,19 @@ public sealed class CatalogTests
                 """),
             Is.EqualTo(new[]
             {
+                "campfire_assign: authenticated, service_role",
+                "campfire_claim: authenticated, service_role",
                 "campfire_conversations: authenticated, service_role",
+                "campfire_delete_message: anon, authenticated, service_role",
+                "campfire_edit_message: anon, authenticated, service_role",
                 "campfire_events: anon, authenticated, service_role",
                 "campfire_find_widget_key: service_role",
                 "campfire_mark: anon, authenticated",
                 "campfire_messages: anon, authenticated, service_role",
                 "campfire_open_conversation: service_role",
+                "campfire_request_handover: anon, service_role",
                 "campfire_send_message: anon, authenticated, service_role",
+                "campfire_update_conversation: authenticated, service_role",
                 "can_broadcast: anon, authenticated",
                 "can_receive: anon, authenticated",
                 "can_track_presence: anon, authenticated",

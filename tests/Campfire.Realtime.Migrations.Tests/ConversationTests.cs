@@ -8,6 +8,7 @@ public sealed class ConversationTests
     internal static readonly string[] PayloadKeys =
     [
         "assigned_agent_id", "created_at", "customer_email", "customer_name", "handler_epoch", "handler_id", "handler_type",
+        "handover_requested_at",
         "id", "last_message_at", "last_message_preview", "last_message_sender_type", "last_sequence", "organization_id",
         "priority", "status", "updated_at", "version", "visitor_id",
     ];

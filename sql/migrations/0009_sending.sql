@@ -26,10 +26,7 @@ begin
         perform campfire.invalid(
             'The customer''s name has at most 200 characters, the e-mail address at most 320.', 'Shorten it.');
     end if;
-    if jsonb_typeof(v_customer) <> 'object' or octet_length(v_customer::text) > 8192 then
-        perform campfire.invalid(
-            'p_customer must be a JSON object of at most 8 kB.', 'Keep larger data elsewhere and refer to it.');
-    end if;
+    perform campfire.check_object('p_customer', v_customer);
     begin
         -- PostgreSQL does not know the zone of a link-local address (fe80::1%eth0).
         v_customer_ip := nullif(split_part(p_customer_ip, '%', 1), '')::inet;
@@ -59,7 +56,7 @@ begin
         from public.conversations conversation
         where conversation.organization_id = p_organization_id
           and conversation.visitor_id = p_visitor_id
-          and conversation.status in ('open', 'pending', 'assigned')
+          and conversation.status::text in ('open', 'pending', 'assigned')
         order by conversation.created_at desc, conversation.id desc
         limit 1;
         v_is_new := not found;
@@ -102,6 +99,8 @@ declare
     v_caller record;
     v_sender_type text;
     v_sender_id text;
+    -- Takes the sender in the types that the columns have, which may be an adopted table's own.
+    v_new public.messages;
     v_message public.messages;
 begin
     if p_conversation_id is null or p_id is null then
@@ -118,6 +117,14 @@ begin
             perform campfire.invalid(
                 'p_sender must be a JSON object.', 'Send {"type": …, "id": …, "name": …, "email": …}.');
         end if;
+        begin
+            v_new.sender_type := p_sender ->> 'type';
+            v_new.sender_id := p_sender ->> 'id';
+        exception when invalid_text_representation then
+            perform campfire.invalid(
+                'p_sender does not fit the types of messages.sender_type and sender_id in this database: ' || sqlerrm,
+                'Use visitor, agent, ai or system as type, and an id of the column''s type.');
+        end;
     end if;
 
     select * into v_message from public.messages where id = p_id;
@@ -128,7 +135,7 @@ begin
                 sender_type, sender_id, sender_name, sender_email)
             values (
                 p_id, p_conversation_id, p_content, p_attachments, p_metadata, p_handler_epoch,
-                p_sender ->> 'type', p_sender ->> 'id', p_sender ->> 'name', p_sender ->> 'email')
+                v_new.sender_type, v_new.sender_id, p_sender ->> 'name', p_sender ->> 'email')
             returning * into v_message;
             return campfire.message_payload(v_message);
         exception when unique_violation then
@@ -145,9 +152,9 @@ begin
     from campfire.require_participant(p_conversation_id, true) participant;
     if v_sender_type = 'server' then
         v_sender_type := coalesce(p_sender ->> 'type', 'system');
-        v_sender_id := coalesce(p_sender ->> 'id', case v_sender_type when 'visitor' then v_message.sender_id end);
+        v_sender_id := coalesce(p_sender ->> 'id', case v_sender_type when 'visitor' then v_message.sender_id::text end);
     end if;
-    if (v_message.conversation_id, v_message.sender_type, v_message.sender_id)
+    if (v_message.conversation_id, v_message.sender_type::text, v_message.sender_id::text)
             is distinct from (p_conversation_id, v_sender_type, v_sender_id)
         or (v_message.edited_at is null and v_message.deleted_at is null
             and v_message.content is distinct from coalesce(p_content, ''))
@@ -155,6 +162,93 @@ begin
         perform campfire.fail(409, 'campfire_conflict',
             'Another message already has this id.',
             'Use a new id for each message, and the same id only to repeat the same message.');
+    end if;
+    return campfire.message_payload(v_message);
+end
+$$;
+
+-- The message, if the caller takes part in its conversation. It is locked after the conversation, as
+-- everywhere, so that no two writers wait for each other.
+create function campfire.lock_message(p_id uuid) returns public.messages
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_conversation_id uuid;
+    v_message public.messages;
+begin
+    select message.conversation_id into v_conversation_id from public.messages message where message.id = p_id;
+    if not found then
+        perform campfire.fail(404, 'campfire_not_found',
+            'There is no such message, or the token gives no access to it.',
+            'Check the message id and that the token belongs to a participant of its conversation.');
+    end if;
+    perform campfire.require_participant(v_conversation_id, true);
+    perform from public.conversations where id = v_conversation_id for no key update;
+    select * into v_message from public.messages where id = p_id for no key update;
+    return v_message;
+end
+$$;
+
+create function public.campfire_edit_message(
+    p_id uuid,
+    p_content text,
+    p_handler_epoch bigint default null) returns jsonb
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_message public.messages := campfire.lock_message(p_id);
+    v_editor record;
+    v_handler record;
+begin
+    select * into v_editor from campfire.require_participant(v_message.conversation_id, true);
+    -- Nobody puts words into a visitor's mouth, and a visitor none into anybody's.
+    if (v_editor.kind = 'visitor' and v_message.sender_type::text <> 'visitor')
+        or (v_editor.kind = 'agent' and v_message.sender_type::text = 'visitor')
+    then
+        perform campfire.fail(403, 'campfire_not_participant',
+            'A visitor''s messages are edited by the visitor only, all others by members.',
+            'Send a message of your own, or delete this one as a member.');
+    end if;
+    if v_message.deleted_at is not null then
+        perform campfire.fail(409, 'campfire_conflict', 'The message has been deleted.', 'Send another message.');
+    end if;
+
+    if v_editor.kind = 'server' and v_message.sender_type::text = 'ai' then
+        select conversation.handler_type, conversation.handler_epoch into v_handler
+        from public.conversations conversation where conversation.id = v_message.conversation_id;
+        if v_handler.handler_type = 'human' or p_handler_epoch is distinct from v_handler.handler_epoch then
+            perform campfire.fail(409, 'campfire_stale_handler',
+                format('The conversation is handled by %s in epoch %s; the change carries epoch %s.',
+                    v_handler.handler_type, v_handler.handler_epoch, coalesce(p_handler_epoch::text, 'none')),
+                'Drop the change: somebody else has taken over.');
+        end if;
+    end if;
+
+    if coalesce(p_content, '') is distinct from v_message.content then
+        update public.messages set content = coalesce(p_content, '') where id = p_id returning * into v_message;
+    end if;
+    return campfire.message_payload(v_message);
+end
+$$;
+
+-- Leaves a tombstone: the message keeps its place, its content is gone.
+create function public.campfire_delete_message(p_id uuid) returns jsonb
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_message public.messages := campfire.lock_message(p_id);
+    v_deleter record;
+begin
+    select * into v_deleter from campfire.require_participant(v_message.conversation_id, true);
+    if v_deleter.kind = 'visitor' and v_message.sender_type::text <> 'visitor' then
+        perform campfire.fail(403, 'campfire_not_participant',
+            'A visitor deletes nothing but messages of his own.', 'Ask an agent to delete the message.');
+    end if;
+    if v_message.deleted_at is null then
+        update public.messages set deleted_at = clock_timestamp() where id = p_id returning * into v_message;
     end if;
     return campfire.message_payload(v_message);
 end
@@ -223,9 +317,12 @@ begin
 end
 $$;
 
+revoke all on function campfire.lock_message(uuid) from public;
 revoke all on function
     public.campfire_open_conversation(uuid, uuid, text, text, uuid, jsonb, text),
     public.campfire_send_message(uuid, uuid, text, jsonb, jsonb, bigint, jsonb),
+    public.campfire_edit_message(uuid, text, bigint),
+    public.campfire_delete_message(uuid),
     public.campfire_mark(uuid, bigint, bigint)
     from public, anon, authenticated, service_role;
 
@@ -233,7 +330,9 @@ grant execute on function
     public.campfire_open_conversation(uuid, uuid, text, text, uuid, jsonb, text)
     to service_role;
 grant execute on function
-    public.campfire_send_message(uuid, uuid, text, jsonb, jsonb, bigint, jsonb)
+    public.campfire_send_message(uuid, uuid, text, jsonb, jsonb, bigint, jsonb),
+    public.campfire_edit_message(uuid, text, bigint),
+    public.campfire_delete_message(uuid)
     to anon, authenticated, service_role;
 grant execute on function
     public.campfire_mark(uuid, bigint, bigint)
