@@ -193,8 +193,10 @@ begin
     foreach v_event in array v_events
     loop
         v_sequence := v_sequence + 1;
+        -- realtime.send adds an id where there is none; the log must tell the same.
         v_payload := case v_event
             when 'ai:handover:requested' then jsonb_build_object(
+                'id', gen_random_uuid(),
                 'sequence', v_sequence,
                 'conversation_id', new.id,
                 'organization_id', new.organization_id,
@@ -202,6 +204,7 @@ begin
                 'summary', new.handover_summary,
                 'requested_at', campfire.iso_time(new.handover_requested_at))
             when 'ai:handover:completed' then jsonb_build_object(
+                'id', gen_random_uuid(),
                 'sequence', v_sequence,
                 'conversation_id', new.id,
                 'organization_id', new.organization_id,

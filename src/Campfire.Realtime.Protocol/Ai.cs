@@ -24,8 +24,11 @@ public sealed record HandoverRequested : StoredEvent
     /// <summary>Gets why.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>Gets what the human should know.</summary>
+    /// <summary>Gets what the human should know. The visitor sees it too.</summary>
     public string? Summary { get; init; }
+
+    /// <summary>Gets since when, in UTC.</summary>
+    public DateTimeOffset? RequestedAt { get; init; }
 
     /// <inheritdoc/>
     [JsonIgnore]

@@ -36,6 +36,10 @@ public sealed record ConversationSummary
     /// <summary>Gets the fencing number of the present handler: it rises with every change of hands.</summary>
     public required long HandlerEpoch { get; init; }
 
+    /// <summary>Gets since when a human has been asked for, in UTC.</summary>
+    /// <value><see langword="null"/> when nobody waits for one.</value>
+    public DateTimeOffset? HandoverRequestedAt { get; init; }
+
     /// <summary>Gets the row's version: it rises with every change, and of two versions the higher is the newer.</summary>
     public required long Version { get; init; }
 

@@ -48,6 +48,16 @@ public sealed record MessageCreated : StoredEvent
     /// <summary>Gets when the database stored the message, in UTC with microseconds.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
+    /// <summary>Gets when the message was last edited, in UTC; a log that is read later tells the present text.</summary>
+    /// <value><see langword="null"/> when it was not.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? EditedAt { get; init; }
+
+    /// <summary>Gets when the message was deleted, in UTC; its content is then empty.</summary>
+    /// <value><see langword="null"/> when it was not.</value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? DeletedAt { get; init; }
+
     /// <inheritdoc/>
     [JsonIgnore]
     public override string Name => EventNames.MessageCreated;
@@ -62,7 +72,7 @@ public sealed record MessageUpdated : StoredEvent
     /// <inheritdoc/>
     public override required Guid ConversationId { get; init; }
 
-    /// <summary>Gets the new text.</summary>
+    /// <summary>Gets the new text; empty in a log that is read after the message was deleted.</summary>
     public required string Content { get; init; }
 
     /// <summary>Gets when the message was edited, in UTC.</summary>

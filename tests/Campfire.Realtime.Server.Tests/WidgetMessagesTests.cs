@@ -198,13 +198,19 @@ public sealed class WidgetMessagesTests
     }
 
     [Test]
-    public async Task Get_returns_metadata_that_another_client_has_nested_deeply()
+    public async Task Get_returns_metadata_that_was_nested_deeply_before_there_was_a_limit()
     {
         Session session = await OpenAsync();
         string metadata = string.Concat(Enumerable.Repeat("{\"a\":", 1000)) + "1" + new string('}', 1000);
         await Seed.ScalarAsync<Guid>(
-            "insert into public.messages (conversation_id, content, sender_type, metadata) values ($1, 'deep', 'system', $2::jsonb) returning id",
-            session.ConversationId, metadata);
+            $"""
+            begin;
+            insert into public.messages (conversation_id, content, sender_type) values ('{session.ConversationId}', 'deep', 'system');
+            alter table public.messages disable trigger user;
+            update public.messages set metadata = '{metadata}' where conversation_id = '{session.ConversationId}' returning id;
+            alter table public.messages enable trigger user;
+            commit;
+            """);
 
         Assert.That((await _server.GetAsync("messages", session.Token)).Text, Does.Contain(metadata));
         Assert.That((await _server.GetAsync("messages?after=0", session.Token)).Text, Does.Contain(metadata));

@@ -18,12 +18,15 @@ internal sealed class GoldenPayloadTests
         """;
 
     private const string FullSummary = $$"""
-        {"id":"{{Conversation}}","organization_id":"{{Org}}","visitor_id":"{{Message}}","customer_name":"Ada","customer_email":"ada@example.org","status":"assigned","priority":"urgent","assigned_agent_id":"{{Message}}","handler_type":"human","handler_id":"h","handler_epoch":3,"version":17,"last_sequence":42,"last_message_preview":"Grüße","last_message_at":"2026-11-22T22:48:46.000001Z","last_message_sender_type":"ai","created_at":"2026-11-22T00:00:00.000000Z","updated_at":"2026-11-22T22:48:46.834567Z"}
+        {"id":"{{Conversation}}","organization_id":"{{Org}}","visitor_id":"{{Message}}","customer_name":"Ada","customer_email":"ada@example.org","status":"assigned","priority":"urgent","assigned_agent_id":"{{Message}}","handler_type":"human","handler_id":"h","handler_epoch":3,"handover_requested_at":"2026-11-22T22:48:45.000000Z","version":17,"last_sequence":42,"last_message_preview":"Grüße","last_message_at":"2026-11-22T22:48:46.000001Z","last_message_sender_type":"ai","created_at":"2026-11-22T00:00:00.000000Z","updated_at":"2026-11-22T22:48:46.834567Z"}
         """;
 
     private static readonly TestCaseData[] Payloads =
     [
         Case(CampfireJsonContext.Default.MessageCreated, FullMessage),
+        Case(
+            CampfireJsonContext.Default.MessageCreated,
+            FullMessage.Replace("\"created_at\"", "\"edited_at\":\"2026-11-22T22:50:00.000001Z\",\"deleted_at\":\"2026-11-22T22:51:00.000001Z\",\"created_at\"", StringComparison.Ordinal)),
         Case(
             CampfireJsonContext.Default.MessageUpdated,
             $$"""{"sequence":43,"id":"{{Message}}","conversation_id":"{{Conversation}}","content":"new","edited_at":"2026-11-22T22:48:46.834567Z"}"""),
@@ -42,7 +45,7 @@ internal sealed class GoldenPayloadTests
             $$"""{"conversation_id":"{{Conversation}}","message_id":"{{Message}}","content":"so far"}"""),
         Case(
             CampfireJsonContext.Default.HandoverRequested,
-            $$"""{"sequence":45,"conversation_id":"{{Conversation}}","reason":"asked","summary":"wants a refund"}"""),
+            $$"""{"sequence":45,"conversation_id":"{{Conversation}}","reason":"asked","summary":"wants a refund","requested_at":"2026-11-22T22:48:46.834567Z"}"""),
         Case(
             CampfireJsonContext.Default.HandoverCompleted,
             $$"""{"sequence":46,"conversation_id":"{{Conversation}}","handler_type":"human","handler_id":"a","handler_epoch":4}"""),
@@ -124,6 +127,7 @@ internal sealed class GoldenPayloadTests
             HandlerType = HandlerType.Human,
             HandlerId = "h",
             HandlerEpoch = 3,
+            HandoverRequestedAt = new DateTimeOffset(2026, 11, 22, 22, 48, 45, TimeSpan.Zero),
             Version = 17,
             LastSequence = 42,
             LastMessagePreview = "Grüße",
