@@ -1,5 +1,4 @@
 using Campfire.Realtime.Emulator;
-using Npgsql;
 using NUnit.Framework;
 
 namespace Campfire.Realtime.TestSupport;
@@ -17,13 +16,7 @@ public abstract class EmulatorFixture
     {
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         _emulator = await CampfireEmulator.StartAsync(new CampfireEmulatorOptions { Delays = EmulatorDelays.Fast }, deadline.Token);
-
-        // Tests write faster than a visitor may.
-        await using var connection = new NpgsqlConnection(_emulator.ConnectionString);
-        await connection.OpenAsync(deadline.Token);
-        await using var lift = new NpgsqlCommand(
-            "update campfire.settings set visitor_burst_messages = null, visitor_daily_messages = null", connection);
-        await lift.ExecuteNonQueryAsync(deadline.Token);
+        await VisitorLimits.LiftAsync(_emulator, deadline.Token);
     }
 
     [OneTimeTearDown]

@@ -20,6 +20,7 @@ public sealed class DeliveryTests
     public async Task JoinBothSides()
     {
         _emulator = await CampfireEmulator.StartAsync(new CampfireEmulatorOptions { Delays = EmulatorDelays.Fast });
+        await VisitorLimits.LiftAsync(_emulator);
         _desk = await SupportDesk.CreateAsync(_emulator);
         _visitor = await ConnectAsync(_emulator, _desk.VisitorToken);
         _agent = await ConnectAsync(_emulator, _desk.AgentToken, options => options.EventBufferSize = 16);
