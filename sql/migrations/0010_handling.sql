@@ -199,10 +199,12 @@ begin
                 v_conversation.handler_epoch, p_expected_epoch, v_conversation.handler_type),
             'Read the conversation again and decide anew.');
     end if;
-    if p_handler_type = 'ai' and v_claimer.kind = 'server' and v_conversation.handover_requested_at is not null then
+    if p_handler_type = 'ai' and v_claimer.kind = 'server'
+        and (v_conversation.handler_type = 'human' or v_conversation.handover_requested_at is not null)
+    then
         perform campfire.fail(409, 'campfire_conflict',
-            'A human was asked for; an AI does not take the conversation back by itself.',
-            'Wait for a member to claim it or to give it back.');
+            'A human handles the conversation or was asked for; an AI does not take it by itself.',
+            'Let a member give it back with campfire_claim, or release it first with p_handler_type none.');
     end if;
 
     if v_agent_id is not null then

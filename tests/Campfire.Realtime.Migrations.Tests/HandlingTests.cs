@@ -143,6 +143,20 @@ public sealed class HandlingTests
     }
 
     [Test]
+    public async Task Ai_does_not_take_the_conversation_from_a_human_until_it_is_released()
+    {
+        Tenant tenant = await Tenant.CreateAsync();
+        await tenant.Agent.CallAsync("campfire_claim($1)", tenant.ConversationId);
+
+        await Refusal.AssertAsync(
+            () => Caller.Service.CallAsync("campfire_claim($1, 'ai', 'bot', 1)", tenant.ConversationId), "PT409", "campfire_conflict");
+
+        await Caller.Service.CallAsync("campfire_claim($1, 'none')", tenant.ConversationId);
+        JsonElement taken = await Caller.Service.CallAsync("campfire_claim($1, 'ai', 'bot', 2)", tenant.ConversationId);
+        Assert.That(taken.Number("handler_epoch"), Is.EqualTo(3));
+    }
+
+    [Test]
     public async Task Ai_does_not_take_back_what_waits_for_a_human()
     {
         Tenant tenant = await Tenant.CreateAsync();
