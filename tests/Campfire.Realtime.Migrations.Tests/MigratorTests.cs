@@ -303,7 +303,7 @@ public sealed class MigratorTests
 
     [TestCase("select 1")]
     [TestCase("grant anon to reader")]
-    [TestCase("grant postgres to reader; alter role reader set default_transaction_read_only = on")]
+    [TestCase("grant create on database postgres to reader; grant create on schema public to reader; alter role reader set default_transaction_read_only = on")]
     public async Task User_without_rights_is_refused(string rights)
     {
         await ExecuteAsync("create role reader login password 'reader'");
@@ -318,7 +318,7 @@ public sealed class MigratorTests
         }
         finally
         {
-            await ExecuteAsync("drop role reader");
+            await ExecuteAsync("revoke all on database postgres from reader; revoke all on schema public from reader; drop role reader");
         }
     }
 

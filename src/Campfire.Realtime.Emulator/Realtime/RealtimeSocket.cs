@@ -26,6 +26,8 @@ internal sealed partial class RealtimeSocket : IDisposable
     private readonly ConcurrentDictionary<string, RealtimeChannel> _channels = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _aborted = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _lifetime = new();
+    private bool _hasEnded;
     private volatile bool _isClosing;
 
     public RealtimeSocket(
@@ -49,9 +51,8 @@ internal sealed partial class RealtimeSocket : IDisposable
 
     public void Send(in OutboundFrame frame)
     {
-        if (_isClosing || _outbound.Writer.TryWrite(frame))
-            return;
-        if (_aborted.IsCancellationRequested)
+        // The queue refuses when it is full, or when the socket began to close in between.
+        if (_isClosing || _outbound.Writer.TryWrite(frame) || _isClosing)
             return;
         SlowSocketDropped(_services.Limits.MaxQueuedFramesPerSocket);
         Abort();
@@ -63,19 +64,25 @@ internal sealed partial class RealtimeSocket : IDisposable
     public void Abort()
     {
         _isClosing = true;
-        _abortConnection();
-        try
+
+        // Whoever aborts comes from outside; the request and its connection are gone once the socket has ended by itself.
+        lock (_lifetime)
         {
+            if (_hasEnded)
+                return;
+            _abortConnection();
             _aborted.Cancel();
-        }
-        catch (ObjectDisposedException)
-        {
-            // It ended by itself in the meantime.
-            return;
         }
     }
 
-    public void Dispose() => _aborted.Dispose();
+    public void Dispose()
+    {
+        lock (_lifetime)
+        {
+            _hasEnded = true;
+            _aborted.Dispose();
+        }
+    }
 
     public async Task CloseAsync(WebSocketCloseStatus status)
     {

@@ -14,7 +14,7 @@ create role supabase_realtime_admin nologin noinherit;
 
 -- What Supabase calls postgres is not a superuser: a migration that needs one fails here as it fails there.
 create role postgres login createdb createrole replication bypassrls;
-grant anon, authenticated, service_role to postgres;
+grant anon, authenticated, service_role to postgres with admin option;
 
 -- Schema public belongs to pg_database_owner, hence to postgres.
 alter database postgres owner to postgres;
