@@ -1,4 +1,5 @@
 using Campfire.Realtime.Emulator.Database;
+using Campfire.Realtime.TestSupport;
 using Npgsql;
 
 namespace Campfire.Realtime.Emulator.Tests;

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using Campfire.Realtime.TestSupport;
 using Npgsql;
 
 namespace Campfire.Realtime.Emulator.Tests;

@@ -1,7 +1,7 @@
-namespace Campfire.Realtime.Emulator.Tests;
+namespace Campfire.Realtime.TestSupport;
 
 // Open to the user that runs PostgreSQL when the tests run as root.
-internal sealed class TemporaryFolder : IDisposable
+public sealed class TemporaryFolder : IDisposable
 {
     public string FullPath { get; } = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), "campfire-tests-" + Guid.NewGuid().ToString("N"))).FullName;
 

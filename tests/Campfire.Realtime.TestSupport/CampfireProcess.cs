@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using NUnit.Framework;
 
-namespace Campfire.Realtime.Emulator.Tests;
+namespace Campfire.Realtime.TestSupport;
 
-// The command line tool as a process of its own.
-internal sealed class CampfireProcess : IDisposable
+// The command line tool as a process of its own; the test project references Campfire.Realtime.Cli, so that it is built.
+public sealed class CampfireProcess : IDisposable
 {
     private static readonly TimeSpan _deadline = TimeSpan.FromSeconds(60);
     private readonly Process _process;
@@ -24,6 +25,12 @@ internal sealed class CampfireProcess : IDisposable
         // A killed runtime leaves its debugger's pipes behind, which are not what these tests look for.
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         return new CampfireProcess(Process.Start(start)!);
+    }
+
+    public static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        using var campfire = Start(Path.GetTempPath(), arguments);
+        return await campfire.EndedAsync();
     }
 
     public async Task<JsonNode> ReadyAsync()
