@@ -75,7 +75,7 @@ begin
     if v_caller.kind = 'user' then
         return query
             select organization_id from public.organization_members
-            where user_id = v_caller.id and (role::text <> 'viewer' or not p_can_write);
+            where user_id = v_caller.id and (not p_can_write or role::text in ('owner', 'admin', 'agent'));
     end if;
 end
 $$;
@@ -101,7 +101,8 @@ end
 $$;
 
 -- The caller's part in a conversation: 'server', 'agent' or 'visitor'. Whoever has none gets 404, as for
--- a conversation that does not exist; a viewer who wants to write gets 403.
+-- a conversation that does not exist; a viewer who wants to write gets 403, as does a role that only an adopted
+-- table knows.
 create function campfire.require_participant(
     p_conversation_id uuid,
     p_can_write boolean,
@@ -151,9 +152,9 @@ begin
             'There is no such conversation, or the token gives no access to it.',
             'Check the conversation id and that the token belongs to a participant of it.');
     end if;
-    if p_can_write and v_conversation.role::text = 'viewer' then
+    if p_can_write and kind = 'agent' and v_conversation.role::text not in ('owner', 'admin', 'agent') then
         perform campfire.fail(403, 'campfire_not_participant',
-            'A member with the role viewer may read but not take part.',
+            format('A member with the role %s may read but not take part.', v_conversation.role),
             'Give the member the role agent in organization_members.');
     end if;
 end

@@ -1,8 +1,6 @@
 -- Supabase grants everything new in public to the API roles. Take all of it back, then grant what is
 -- needed; the rest goes through the functions. service_role bypasses RLS, so grants are all that binds it.
 
-alter table public.organizations enable row level security;
-alter table public.organization_members enable row level security;
 alter table public.widget_keys enable row level security;
 alter table public.conversations enable row level security;
 alter table public.messages enable row level security;
@@ -14,10 +12,24 @@ alter table campfire.settings enable row level security;
 alter table campfire.visitor_rates enable row level security;
 
 revoke all on
-    public.organizations, public.organization_members, public.widget_keys, public.conversations,
-    public.messages, public.message_attachments, public.conversation_events,
-    public.conversation_receipts, public.realtime_conversations
+    public.widget_keys, public.conversations, public.messages, public.message_attachments,
+    public.conversation_events, public.conversation_receipts, public.realtime_conversations
     from public, anon, authenticated, service_role;
+
+-- Who is in which organization may be the application's own business, with ways of its own to change it.
+do $$
+declare
+    v_table text;
+begin
+    foreach v_table in array array['organizations', 'organization_members']
+    loop
+        if not exists (select from campfire.adopted_tables where name = v_table) then
+            execute format('alter table public.%I enable row level security', v_table);
+            execute format('revoke all on public.%I from public, anon, authenticated, service_role', v_table);
+        end if;
+    end loop;
+end
+$$;
 
 -- The server of the application.
 grant select, insert, update, delete on
@@ -93,6 +105,10 @@ create policy conversation_receipts_select_visitor on public.conversation_receip
 -- The system that this replaces had policies of these names that let anon write every tenant's rows.
 -- Only the mirror's trigger writes, so nobody holds INSERT or UPDATE; should an application grant them,
 -- the policies still ask for membership.
+drop policy if exists realtime_conv_select on public.realtime_conversations;
+drop policy if exists realtime_conv_insert on public.realtime_conversations;
+drop policy if exists realtime_conv_update on public.realtime_conversations;
+
 create policy realtime_conv_select on public.realtime_conversations
     for select to anon, authenticated
     using (
@@ -107,3 +123,23 @@ create policy realtime_conv_update on public.realtime_conversations
     for update to authenticated
     using (organization_id in (select campfire.member_organizations(p_can_write => true)))
     with check (organization_id in (select campfire.member_organizations(p_can_write => true)));
+
+-- Policies add up: one of the application's that says true would open everything beside ours. Restrictive
+-- ones bound them all, whether they were there before or come later.
+create policy conversations_all_participant on public.conversations
+    as restrictive for all to anon, authenticated
+    using (
+        organization_id in (select campfire.member_organizations())
+        or id = (select campfire.visitor_conversation_id()));
+
+create policy messages_all_participant on public.messages
+    as restrictive for all to anon, authenticated
+    using (
+        organization_id in (select campfire.member_organizations())
+        or conversation_id = (select campfire.visitor_conversation_id()));
+
+create policy realtime_conversations_all_participant on public.realtime_conversations
+    as restrictive for all to anon, authenticated
+    using (
+        organization_id in (select campfire.member_organizations())
+        or id = (select campfire.visitor_conversation_id()));

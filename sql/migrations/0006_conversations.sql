@@ -81,12 +81,27 @@ language plpgsql security definer
 set search_path = ''
 as $$
 begin
+    if tg_op = 'INSERT' then
+        -- An adopted table may leave these empty.
+        new.id := coalesce(new.id, gen_random_uuid());
+        new.visitor_id := coalesce(new.visitor_id, gen_random_uuid());
+        if new.status is null then
+            new.status := 'open';
+        end if;
+        if new.priority is null then
+            new.priority := 'medium';
+        end if;
+        new.handler_type := coalesce(new.handler_type, 'none');
+        new.created_at := coalesce(new.created_at, clock_timestamp());
+        new.updated_at := coalesce(new.updated_at, new.created_at);
+    end if;
     -- The columns of an adopted table may be text, or an enum with further labels.
-    if new.status::text <> all (array['open', 'pending', 'assigned', 'closed', 'archived'])
+    if new.status is null or new.priority is null or new.status::text <> all (array['open', 'pending', 'assigned', 'closed', 'archived'])
         or new.priority::text <> all (array['low', 'medium', 'high', 'urgent'])
     then
         perform campfire.invalid(
-            format('There is no status %s or no priority %s.', new.status, new.priority),
+            format('There is no status %s or no priority %s.',
+                coalesce(new.status::text, 'null'), coalesce(new.priority::text, 'null')),
             'A status is open, pending, assigned, closed or archived; a priority low, medium, high or urgent.');
     end if;
     if tg_op = 'INSERT' then
@@ -237,6 +252,8 @@ create trigger prepare_conversation_trigger
     for each row execute function campfire.prepare_conversation();
 
 -- Triggers fire in the order of their names: the mirror must be written before the events, which carry it.
+-- The system that this replaces had a trigger of this name for a mirror of its own.
+drop trigger if exists sync_realtime_conversations_trigger on public.conversations;
 create trigger sync_realtime_conversations_trigger
     after insert or update or delete on public.conversations
     for each row execute function campfire.sync_realtime_conversations();
@@ -255,3 +272,96 @@ create trigger write_conversation_events_trigger
         (new.status, new.assigned_agent_id, new.priority, new.tags, new.customer_name, new.customer_email,
             new.handler_type, new.handler_id, new.handler_epoch, new.handover_requested_at))
     execute function campfire.write_conversation_events();
+
+-- Conversations that were there before Campfire begin their log here. While they are filled in, nothing may
+-- fire that the application does with its rows.
+
+create function campfire.pause_triggers(p_table regclass, p_except text default null) returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_trigger record;
+    v_paused jsonb := '{}';
+begin
+    for v_trigger in
+        select tgname, tgenabled from pg_catalog.pg_trigger
+        where tgrelid = p_table and not tgisinternal and tgenabled <> 'D' and tgname is distinct from p_except
+    loop
+        execute format('alter table %s disable trigger %I', p_table, v_trigger.tgname);
+        v_paused := v_paused || jsonb_build_object(v_trigger.tgname, v_trigger.tgenabled);
+    end loop;
+    return v_paused;
+end
+$$;
+
+create function campfire.resume_triggers(p_table regclass, p_paused jsonb) returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_trigger record;
+begin
+    -- An ALTER TABLE fails while a deferred constraint of the table waits for the end of the transaction.
+    set constraints all immediate;
+    for v_trigger in select key as name, value as state from jsonb_each_text(p_paused)
+    loop
+        execute format(
+            'alter table %s enable %s trigger %I',
+            p_table, case v_trigger.state when 'A' then 'always' when 'R' then 'replica' else '' end, v_trigger.name);
+    end loop;
+end
+$$;
+
+revoke all on function campfire.pause_triggers(regclass, text), campfire.resume_triggers(regclass, jsonb) from public;
+
+do $$
+declare
+    v_paused jsonb;
+begin
+    lock table public.conversations in share row exclusive mode;
+    v_paused := campfire.pause_triggers('public.conversations', p_except => 'sync_realtime_conversations_trigger');
+
+    -- Dynamic, because the label may be one that this migration has added to the application's enum.
+    if exists (select from public.conversations where status is null) then
+        execute $sql$ update public.conversations set status = 'open' where status is null $sql$;
+    end if;
+    if exists (select from public.conversations where priority is null) then
+        execute $sql$ update public.conversations set priority = 'medium' where priority is null $sql$;
+    end if;
+    -- The mirror's trigger fires for each.
+    update public.conversations set
+        visitor_id = coalesce(visitor_id, gen_random_uuid()),
+        handler_type = coalesce(handler_type, 'none'),
+        created_at = coalesce(created_at, updated_at, now()),
+        updated_at = coalesce(updated_at, created_at, now()),
+        last_sequence = 1;
+    perform campfire.resume_triggers('public.conversations', v_paused);
+    -- What never changes is not written to a row that an adopted mirror has already.
+    update public.realtime_conversations mirror set
+        organization_id = conversation.organization_id,
+        visitor_id = conversation.visitor_id
+    from public.conversations conversation
+    where conversation.id = mirror.id
+      and (mirror.organization_id, mirror.visitor_id)
+          is distinct from (conversation.organization_id, conversation.visitor_id);
+
+    insert into public.conversation_events (conversation_id, sequence, event, actor_type, data, created_at)
+    select
+        mirror.id, 1, 'conversation:created', 'system',
+        campfire.conversation_payload(mirror) || jsonb_build_object('sequence', 1), mirror.created_at
+    from public.realtime_conversations mirror;
+end
+$$;
+
+alter table public.realtime_conversations
+    alter column organization_id set not null,
+    alter column visitor_id set not null,
+    alter column status set not null,
+    alter column priority set not null,
+    alter column handler_type set not null,
+    alter column handler_epoch set not null,
+    alter column version set not null,
+    alter column last_sequence set not null,
+    alter column created_at set not null,
+    alter column updated_at set not null;

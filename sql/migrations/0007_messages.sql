@@ -1,5 +1,18 @@
 -- How a message is stored: by an INSERT from whomever, through whichever way in.
 
+-- The attachments that have the shape in which Campfire stores them.
+create function campfire.known_attachments(p_attachments jsonb) returns jsonb
+language plpgsql immutable
+set search_path = ''
+as $$
+begin
+    return jsonb_path_query_array(
+        p_attachments,
+        '$[*] ? (@.id like_regex "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" && @.file_name.type() == "string" && @.content_type.type() == "string"
+            && @.size_bytes.type() == "number" && @.storage_path.type() == "string")');
+end
+$$;
+
 -- The payload of message:created; what was edited or deleted since says so.
 create function campfire.message_payload(p_row public.messages) returns jsonb
 language plpgsql stable
@@ -23,8 +36,13 @@ begin
     if p_row.edited_at is not null then
         v_payload := v_payload || jsonb_build_object('edited_at', campfire.iso_time(p_row.edited_at));
     end if;
+    -- An adopted message may still have what its deletion took away, or attachments in a shape of its own.
     if p_row.deleted_at is not null then
-        v_payload := v_payload || jsonb_build_object('deleted_at', campfire.iso_time(p_row.deleted_at));
+        v_payload := v_payload || jsonb_build_object(
+            'content', '', 'attachments', '[]'::jsonb, 'metadata', '{}'::jsonb,
+            'deleted_at', campfire.iso_time(p_row.deleted_at));
+    elsif p_row.attachments <> '[]' then
+        v_payload := v_payload || jsonb_build_object('attachments', campfire.known_attachments(p_row.attachments));
     end if;
     return v_payload;
 end
@@ -323,3 +341,53 @@ create trigger prepare_message_trigger
 create trigger record_message_trigger
     after insert on public.messages
     for each row execute function campfire.record_message();
+
+-- Messages that were there before Campfire take their places in the log, by their time.
+do $$
+declare
+    v_paused jsonb;
+begin
+    lock table public.conversations, public.messages in share row exclusive mode;
+    v_paused := campfire.pause_triggers('public.messages');
+    update public.messages message set
+        organization_id = place.organization_id,
+        sequence = place.sequence
+    from (
+        select
+            candidate.id, conversation.organization_id,
+            conversation.last_sequence + row_number() over (
+                partition by candidate.conversation_id order by candidate.created_at, candidate.id) as sequence
+        from public.messages candidate
+        join public.conversations conversation on conversation.id = candidate.conversation_id) place
+    where message.id = place.id;
+    perform campfire.resume_triggers('public.messages', v_paused);
+
+    insert into public.conversation_events (
+        conversation_id, sequence, event, message_id, actor_type, actor_id, created_at)
+    select
+        message.conversation_id, message.sequence, 'message:created', message.id,
+        message.sender_type::text, message.sender_id::text, message.created_at
+    from public.messages message;
+
+    v_paused := campfire.pause_triggers('public.conversations', p_except => 'sync_realtime_conversations_trigger');
+    update public.conversations conversation set
+        last_sequence = newest.sequence,
+        last_message_preview = case when newest.deleted_at is null then campfire.message_preview(newest.content, newest.attachments) end,
+        last_message_at = newest.created_at,
+        last_message_sender_type = newest.sender_type
+    from (
+        select distinct on (message.conversation_id) message.*
+        from public.messages message
+        order by message.conversation_id, message.sequence desc) newest
+    where conversation.id = newest.conversation_id;
+    perform campfire.resume_triggers('public.conversations', v_paused);
+end
+$$;
+
+alter table public.messages
+    alter column organization_id set not null,
+    alter column sequence set not null,
+    add constraint messages_conversation_id_sequence_key unique (conversation_id, sequence);
+
+drop function campfire.pause_triggers(regclass, text);
+drop function campfire.resume_triggers(regclass, jsonb);

@@ -86,10 +86,10 @@ begin
         select from public.organization_members member
         where member.organization_id = v_conversation.organization_id
           and member.user_id = p_agent_id
-          and member.role::text <> 'viewer')
+          and member.role::text in ('owner', 'admin', 'agent'))
     then
         perform campfire.invalid(
-            'The agent is not a member of the organization, or only a viewer.',
+            'The agent is not a member of the organization, or one who only reads.',
             'Add the agent to organization_members with the role agent.');
     end if;
     perform campfire.refuse_archived(v_conversation.status::text);
@@ -183,11 +183,11 @@ begin
         from public.organization_members member
         where member.organization_id = v_claimer.organization_id
           and member.user_id = campfire.to_uuid(v_handler_id)
-          and member.role::text <> 'viewer';
+          and member.role::text in ('owner', 'admin', 'agent');
         if not found then
             perform campfire.invalid(
-                'A human handler is a member of the organization and no viewer.',
-                'Pass the member''s user_id as p_handler_id.');
+                'A human handler is a member of the organization, and not one who only reads.',
+                'Pass the user_id of a member with the role owner, admin or agent as p_handler_id.');
         end if;
     end if;
 

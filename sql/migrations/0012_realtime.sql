@@ -9,11 +9,6 @@ begin
     if not exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime') then
         create publication supabase_realtime;
     end if;
-    if exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime' and puballtables) then
-        raise exception 'The publication supabase_realtime is FOR ALL TABLES, so it cannot be limited to scalar columns.'
-            using errcode = 'object_not_in_prerequisite_state',
-                  hint = 'Drop it and create it again with the tables that are listened to.';
-    end if;
 
     for v_table in
         select relation.prrelid::regclass
@@ -25,6 +20,11 @@ begin
     loop
         execute format('alter publication supabase_realtime drop table %s', v_table);
     end loop;
+
+    -- A list of columns must hold the replica identity, or every UPDATE of the table fails. An adopted table
+    -- may have been set to FULL, which asks for all columns.
+    alter table public.conversations replica identity default;
+    alter table public.messages replica identity default;
 
     alter publication supabase_realtime add table
         public.conversations (id, organization_id, customer_name, customer_email, created_at, updated_at),
