@@ -33,13 +33,19 @@ public sealed partial class CampfireMigrator
     /// <param name="dataSource">Where connections come from; it stays the caller's to dispose.</param>
     /// <param name="options">The settings, or <see langword="null"/> for the defaults.</param>
     public CampfireMigrator(NpgsqlDataSource dataSource, CampfireMigratorOptions? options = null)
-        : this((dataSource ?? throw new ArgumentNullException(nameof(dataSource))).CreateConnection, options, CampfireMigrations.All)
+        : this(dataSource, options, CampfireMigrations.All)
     {
     }
 
     internal CampfireMigrator(
         string connectionString, CampfireMigratorOptions? options, IReadOnlyList<CampfireMigration> migrations)
         : this(CreateFactory(connectionString), options, migrations)
+    {
+    }
+
+    internal CampfireMigrator(
+        NpgsqlDataSource dataSource, CampfireMigratorOptions? options, IReadOnlyList<CampfireMigration> migrations)
+        : this((dataSource ?? throw new ArgumentNullException(nameof(dataSource))).CreateConnection, options, migrations)
     {
     }
 
