@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Campfire.Realtime.Migrations;
+using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Cli;
 
@@ -31,9 +32,11 @@ internal static class MigrateCommand
     {
         if (connection is null)
             return Output.Fail(DatabaseOption.Missing);
+        using var notices = LoggerFactory.Create(logging => logging.AddProvider(new WaitingNotice()));
         try
         {
-            var migrator = new CampfireMigrator(connection, new CampfireMigratorOptions { Progress = new PrintedProgress() });
+            var migrator = new CampfireMigrator(
+                connection, new CampfireMigratorOptions { Progress = new PrintedProgress(), LoggerFactory = notices });
             if (dryRun)
             {
                 PrintPreview(await migrator.PreviewAsync(cancellationToken).ConfigureAwait(false));

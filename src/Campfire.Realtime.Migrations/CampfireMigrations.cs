@@ -17,7 +17,8 @@ public static class CampfireMigrations
     /// <remarks>
     /// <para>A script has the same file name and content on every machine and in every later version: its time is 2026-11-24 00:00:00
     /// and as many minutes as its number. Files of a later version therefore come after those of an earlier one, but not
-    /// necessarily after the project's own; then <c>supabase db push</c> needs <c>--include-all</c>.</para>
+    /// necessarily after the project's own; then <c>supabase db push</c> needs <c>--include-all</c>. A file that was moved to another
+    /// time counts as there.</para>
     /// <para>The files keep <c>campfire.migrations</c>, and do nothing where it has their script already, so that they and
     /// <see cref="CampfireMigrator"/> may be used on the same database.</para>
     /// </remarks>

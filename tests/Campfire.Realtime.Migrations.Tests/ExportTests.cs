@@ -106,7 +106,7 @@ public sealed class ExportTests : MigratorFixture
         PostgresException refusal = Assert.ThrowsAsync<PostgresException>(() => ApplyAsync(files.Skip(1)))!;
 
         Assert.That(refusal.SqlState, Is.EqualTo("CFA03"));
-        Assert.That(refusal.Hint, Is.EqualTo("Apply 20261124000100_campfire_survey.sql first."));
+        Assert.That(refusal.Hint, Is.EqualTo("Apply the file of 0001_survey first."));
         Assert.That(await ReadAsync<bool>("select to_regnamespace('campfire') is null"), Is.True);
     }
 
@@ -124,6 +124,33 @@ public sealed class ExportTests : MigratorFixture
 
         await other.ExecuteAsync("select pg_advisory_unlock(x'43616D7066697265'::bigint)");
         await applying.WaitAsync(Deadline);
+    }
+
+    [Test]
+    public async Task Files_and_migrators_that_run_together_apply_each_script_once()
+    {
+        using TemporaryFolder folder = new();
+        IReadOnlyList<ExportedMigration> files = await CampfireMigrations.ExportAsync(folder.FullPath);
+        CampfireMigrator migrator = new(Emulator.ConnectionString);
+
+        await Task.WhenAll(ApplyAsync(files), migrator.MigrateAsync(), ApplyAsync(files)).WaitAsync(Deadline);
+
+        Assert.That(await ReadAsync<long>("select count(*) from campfire.migrations"), Is.EqualTo(CampfireMigrations.All.Count));
+        Assert.That(await migrator.GetPendingAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task File_is_not_ended_by_the_statement_timeout_of_the_role()
+    {
+        CampfireMigration slow = CampfireMigrations.Create("0001_slow", "create table public.slow as select 1 as value from pg_sleep(0.5);");
+        await using NpgsqlConnection hurried = new(
+            new NpgsqlConnectionStringBuilder(Emulator.ConnectionString) { Options = "-c statement_timeout=100" }.ConnectionString);
+        await hurried.OpenAsync();
+
+        await ApplyAsync(hurried, Exporting.SupabaseMigrationFile.TextOf(slow, previous: null));
+
+        Assert.That(await ExistsAsync("slow"), Is.True);
+        Assert.That(await hurried.ReadAsync<string>("show statement_timeout"), Is.EqualTo("100ms"), "the setting ends with the file");
     }
 
     [Test]
@@ -155,6 +182,21 @@ public sealed class ExportTests : MigratorFixture
     }
 
     [Test]
+    public async Task File_that_the_user_moved_to_another_time_is_not_written_again()
+    {
+        using TemporaryFolder folder = new();
+        IReadOnlyList<ExportedMigration> files = await CampfireMigrations.ExportAsync(folder.FullPath);
+        string later = Path.Combine(folder.FullPath, "20270101000000_campfire_survey.sql");
+        File.Move(files[0].Path, later);
+
+        IReadOnlyList<ExportedMigration> again = await CampfireMigrations.ExportAsync(folder.FullPath);
+
+        Assert.That(again, Has.All.Property("IsWritten").False);
+        Assert.That(again[0].Path, Is.EqualTo(later));
+        Assert.That(File.Exists(files[0].Path), Is.False);
+    }
+
+    [Test]
     public async Task File_with_other_content_stops_the_export_before_anything_is_written()
     {
         using TemporaryFolder folder = new();
@@ -180,13 +222,17 @@ public sealed class ExportTests : MigratorFixture
         foreach (ExportedMigration file in files)
         {
             await connection.ExecuteAsync("reset all");
-            string text = await File.ReadAllTextAsync(file.Path);
-            int block = text.IndexOf("\ndo $", StringComparison.Ordinal);
-            await using NpgsqlBatch batch = new(connection)
-            {
-                BatchCommands = { new NpgsqlBatchCommand(text[..block]), new NpgsqlBatchCommand(text[block..]) },
-            };
-            await batch.ExecuteNonQueryAsync();
+            await ApplyAsync(connection, await File.ReadAllTextAsync(file.Path));
         }
+    }
+
+    private static async Task ApplyAsync(NpgsqlConnection connection, string text)
+    {
+        int block = text.IndexOf("\ndo $", StringComparison.Ordinal);
+        await using NpgsqlBatch batch = new(connection)
+        {
+            BatchCommands = { new NpgsqlBatchCommand(text[..block]), new NpgsqlBatchCommand(text[block..]) },
+        };
+        await batch.ExecuteNonQueryAsync();
     }
 }

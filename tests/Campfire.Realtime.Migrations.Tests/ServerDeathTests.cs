@@ -8,6 +8,7 @@ using Npgsql;
 namespace Campfire.Realtime.Migrations.Tests;
 
 [NonParallelizable]
+[Platform("Linux", Reason = "The server's processes are found through /proc.")]
 public sealed class ServerDeathTests
 {
     private static readonly TimeSpan _deadline = TimeSpan.FromSeconds(30);

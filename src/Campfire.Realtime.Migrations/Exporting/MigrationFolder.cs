@@ -16,13 +16,15 @@ internal static class MigrationFolder
         {
             string path = Path.Combine(directory, SupabaseMigrationFile.NameOf(migrations[index]));
             string text = SupabaseMigrationFile.TextOf(migrations[index], index == 0 ? null : migrations[index - 1]);
-            string? present = File.Exists(path) ? await File.ReadAllTextAsync(path, cancellationToken).ConfigureAwait(false) : null;
+            if (await FindAsync(directory, migrations[index], text, cancellationToken).ConfigureAwait(false) is { } present)
+            {
+                files.Add((new(migrations[index], present, IsWritten: false), text));
+                continue;
+            }
 
-            // A checkout with CRLF line ends is the same file.
-            bool isSame = present?.ReplaceLineEndings("\n") == text;
-            if (present is not null && !isSame)
+            if (File.Exists(path))
                 differing.Add(Path.GetFileName(path));
-            files.Add((new(migrations[index], path, IsWritten: !isSame), text));
+            files.Add((new(migrations[index], path, IsWritten: true), text));
         }
 
         if (differing.Count > 0 && !overwrite)
@@ -35,6 +37,24 @@ internal static class MigrationFolder
 
         await WriteAsync(directory, files, cancellationToken).ConfigureAwait(false);
         return [.. files.Select(file => file.File)];
+    }
+
+    // Under any time, because its owner may have moved it behind a migration of his own.
+    private static async Task<string?> FindAsync(
+        string directory, CampfireMigration migration, string text, CancellationToken cancellationToken)
+    {
+        if (!Directory.Exists(directory))
+            return null;
+        foreach (string path in Directory.EnumerateFiles(directory, $"*{SupabaseMigrationFile.EndOfNameOf(migration)}").Order(StringComparer.Ordinal))
+        {
+            string present = await File.ReadAllTextAsync(path, cancellationToken).ConfigureAwait(false);
+
+            // A checkout with CRLF line ends is the same file.
+            if (present.ReplaceLineEndings("\n") == text)
+                return path;
+        }
+
+        return null;
     }
 
     private static async Task WriteAsync(

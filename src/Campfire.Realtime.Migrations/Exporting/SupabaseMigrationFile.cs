@@ -16,23 +16,27 @@ internal static class SupabaseMigrationFile
     public static string NameOf(CampfireMigration migration)
     {
         int number = int.Parse(migration.Name.AsSpan(0, 4), NumberStyles.None, CultureInfo.InvariantCulture);
-        return string.Create(
-            CultureInfo.InvariantCulture, $"{_numberZero.AddMinutes(number):yyyyMMddHHmmss}_campfire_{migration.Name[5..]}.sql");
+        return _numberZero.AddMinutes(number).ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture) + EndOfNameOf(migration);
     }
+
+    // What stays of the name when somebody moves the file to another time.
+    public static string EndOfNameOf(CampfireMigration migration) => $"_campfire_{migration.Name[5..]}.sql";
 
     // Nothing can skip the statements that follow in a file, so the script is text that one block executes or leaves alone.
     public static string TextOf(CampfireMigration migration, CampfireMigration? previous)
     {
-        string script = Quote(migration.Sql, "script");
+        string script = Quote($"\n{migration.Sql}", "script");
         string block = $"""
 
             declare
                 v_checksum text;
             begin
-            {MigrationSession.Journal}
-
                 -- Waits for a migrator that is at work, as migrators wait for each other.
                 perform pg_advisory_xact_lock({MigrationSession.LockKey});
+
+                if to_regclass('campfire.migrations') is null then
+                    {MigrationSession.Journal.ReplaceLineEndings("\n        ")}
+                end if;
 
                 select checksum into v_checksum from campfire.migrations where name = '{migration.Name}';
                 if v_checksum = '{migration.Checksum}' then
@@ -66,7 +70,7 @@ internal static class SupabaseMigrationFile
             if not exists (select from campfire.migrations where name = '{previous.Name}') then
                 raise exception 'The migration {migration.Name} comes after {previous.Name}, which this database does not have.'
                     using errcode = '{SkippedSqlState}',
-                          hint = 'Apply {NameOf(previous)} first.';
+                          hint = 'Apply the file of {previous.Name} first.';
             end if;
 
         """;

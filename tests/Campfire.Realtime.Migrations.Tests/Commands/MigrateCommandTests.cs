@@ -1,5 +1,6 @@
 using Campfire.Realtime.Migrations.Tests.Support;
 using Campfire.Realtime.TestSupport;
+using Npgsql;
 
 namespace Campfire.Realtime.Migrations.Tests.Commands;
 
@@ -54,6 +55,22 @@ public sealed class MigrateCommandTests : MigratorFixture
         Assert.That(exitCode, Is.EqualTo(1));
         Assert.That(error, Does.Contain("refused the user 'postgres'"));
         Assert.That(output + error + help, Does.Not.Contain("hunter2"));
+    }
+
+    [Test]
+    public async Task Wait_for_another_migrator_is_told()
+    {
+        await using NpgsqlConnection other = await Database.OpenConnectionAsync();
+        await other.ExecuteAsync("select pg_advisory_lock(x'43616D7066697265'::bigint)");
+        Task<(int ExitCode, string Output, string Error)> running = CampfireProcess.RunOnAsync(Emulator.DatabaseUri.OriginalString, "migrate");
+        while (await ReadAsync<long>("select count(*) from pg_locks where locktype = 'advisory' and not granted") == 0)
+            Assert.That(running.IsCompleted, Is.False, "it did not wait");
+
+        await other.ExecuteAsync("select pg_advisory_unlock(x'43616D7066697265'::bigint)");
+
+        (int exitCode, _, string error) = await running;
+        Assert.That(exitCode, Is.Zero);
+        Assert.That(error, Is.EqualTo("Another migrator is at work; waiting for it.\n"));
     }
 
     [Test]
