@@ -55,6 +55,25 @@ public sealed class InterruptionTests : MigratorFixture
     }
 
     [Test]
+    public async Task Timeouts_of_the_role_end_neither_the_wait_nor_a_script()
+    {
+        CampfireMigration slow = CampfireMigrations.Create("0001_slow", "select pg_sleep(0.3);");
+        string hurried = new NpgsqlConnectionStringBuilder(Emulator.ConnectionString)
+        {
+            Options = "-c statement_timeout=50 -c lock_timeout=50",
+        }.ConnectionString;
+        await using NpgsqlConnection other = await Database.OpenConnectionAsync();
+        await other.ExecuteAsync("select pg_advisory_lock(x'43616D7066697265'::bigint)");
+        SignalLoggerFactory log = new("Another migrator");
+        Task<MigrationResult> waiting = new CampfireMigrator(hurried, new CampfireMigratorOptions { LoggerFactory = log }, [slow]).MigrateAsync();
+        await log.Signal.WaitAsync(Deadline);
+
+        await other.ExecuteAsync("select pg_sleep(0.3); select pg_advisory_unlock(x'43616D7066697265'::bigint)");
+
+        Assert.That((await waiting.WaitAsync(Deadline)).Applied, Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task Cancelling_a_running_script_rolls_it_back_and_frees_the_lock()
     {
         using CancellationTokenSource cancellation = new();
