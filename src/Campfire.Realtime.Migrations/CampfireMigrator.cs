@@ -128,7 +128,7 @@ public sealed partial class CampfireMigrator
     }
 
     /// <summary>Returns the state of every script of this package and of the database's journal; changes nothing.</summary>
-    /// <remarks>It needs no more than the right to read <c>campfire.migrations</c>.</remarks>
+    /// <remarks>A read-only session is enough. A user whom row level security keeps from <c>campfire.migrations</c> gets an error.</remarks>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>One entry for each script, by name.</returns>
     /// <exception cref="CampfireMigrationException">The journal could not be read; the code and the message say why.</exception>
