@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Campfire.Realtime.Migrations;
+using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Cli;
 
@@ -7,10 +8,10 @@ internal static class MigrateCommand
 {
     public static Command Create()
     {
-        var connection = new Option<string>("--connection")
+        var connection = DatabaseOption.Create();
+        var dryRun = new Option<bool>("--dry-run")
         {
-            Description = "The database as role postgres: a URI (postgresql://…) or an Npgsql connection string.",
-            Required = true,
+            Description = "Say which scripts would run, try them in one transaction and roll it back. It holds the locks of the scripts meanwhile.",
         };
         var command = new Command(
             "migrate",
@@ -20,29 +21,60 @@ internal static class MigrateCommand
             Example: campfire migrate --connection postgresql://postgres:secret@db.example.supabase.co:5432/postgres
             """)
         {
-            connection,
+            connection, dryRun,
         };
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetValue(connection)!, cancellationToken));
+        command.SetAction((parsed, cancellationToken) =>
+            RunAsync(DatabaseOption.Read(parsed, connection), parsed.GetValue(dryRun), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(string connection, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(string? connection, bool dryRun, CancellationToken cancellationToken)
     {
+        if (connection is null)
+            return Output.Fail(DatabaseOption.Missing);
+        using var notices = LoggerFactory.Create(logging => logging.AddProvider(new WaitingNotice()));
         try
         {
-            var options = new CampfireMigratorOptions { Progress = new PrintedProgress() };
-            var result = await new CampfireMigrator(connection, options).MigrateAsync(cancellationToken).ConfigureAwait(false);
-            Output.Line(result.Applied.Count == 0 ? "The database is up to date." : $"{result.Applied.Count} scripts applied.");
+            var migrator = new CampfireMigrator(
+                connection, new CampfireMigratorOptions { Progress = new PrintedProgress(), LoggerFactory = notices });
+            if (dryRun)
+            {
+                PrintPreview(await migrator.PreviewAsync(cancellationToken).ConfigureAwait(false));
+            }
+            else
+            {
+                var result = await migrator.MigrateAsync(cancellationToken).ConfigureAwait(false);
+                Output.Line(result.Applied.Count == 0 ? "The database is up to date." : $"{result.Applied.Count} scripts applied.");
+            }
             return 0;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             return Output.Fail("Stopped; the script that was running has been rolled back.");
         }
-        catch (Exception failure) when (failure is CampfireMigrationException or ArgumentException)
+        catch (CampfireMigrationException failure)
+        {
+            Output.Fail(failure.Message);
+            foreach (var obstacle in failure.Obstacles)
+                Console.Error.WriteLine($"  {obstacle}");
+            return 1;
+        }
+        catch (ArgumentException failure)
         {
             return Output.Fail(failure.Message);
         }
+    }
+
+    private static void PrintPreview(MigrationPreview preview)
+    {
+        foreach (var migration in preview.Pending)
+            Output.Line(preview.Untried.Contains(migration) ? $"{migration.Name} would be applied, but could not be tried" : $"{migration.Name} would be applied");
+        Output.Line(preview switch
+        {
+            { Pending.Count: 0 } => "The database is up to date.",
+            { Untried.Count: 0 } => $"{preview.Pending.Count} scripts would be applied; all of them ran and were rolled back. Nothing was changed.",
+            _ => $"{preview.Pending.Count} scripts would be applied. From {preview.Untried[0].Name} on they need the commit of those before them. Nothing was changed.",
+        });
     }
 
     // Unlike Progress<T>, which hands over to the thread pool, this prints in order and before the command ends.

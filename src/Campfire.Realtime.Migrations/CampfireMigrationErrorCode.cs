@@ -32,4 +32,13 @@ public enum CampfireMigrationErrorCode
 
     /// <summary>A script failed and was rolled back; the scripts before it stay applied.</summary>
     ScriptFailed,
+
+    /// <summary>The database holds tables that cannot be adopted; <see cref="CampfireMigrationException.Obstacles"/> lists why.</summary>
+    NotAdoptable,
+
+    /// <summary>Another session held a lock for too long; nothing was changed.</summary>
+    LockTimeout,
+
+    /// <summary>The folder of an export holds files of the same names with other content; nothing was written.</summary>
+    FileDiffers,
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Campfire.Realtime.Migrations.Exporting;
 
 namespace Campfire.Realtime.Migrations;
 
@@ -11,6 +12,30 @@ public static class CampfireMigrations
 
     /// <summary>Gets every script in running order.</summary>
     public static IReadOnlyList<CampfireMigration> All { get; } = Load();
+
+    /// <summary>Writes every script as a file that the Supabase CLI applies, <c>YYYYMMDDHHMMSS_campfire_noun.sql</c>.</summary>
+    /// <remarks>
+    /// <para>A script has the same file name and content on every machine and in every later version: its time is 2026-11-24 00:00:00
+    /// and as many minutes as its number. Files of a later version therefore come after those of an earlier one, but not
+    /// necessarily after the project's own; then <c>supabase db push</c> needs <c>--include-all</c>. A file that was moved to another
+    /// time counts as there.</para>
+    /// <para>The files keep <c>campfire.migrations</c>, and do nothing where it has their script already, so that they and
+    /// <see cref="CampfireMigrator"/> may be used on the same database.</para>
+    /// </remarks>
+    /// <param name="directory">The folder, usually <c>supabase/migrations</c>; created if it is missing.</param>
+    /// <param name="overwrite">Whether files of the same names and other content are replaced.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>The files in running order.</returns>
+    /// <exception cref="CampfireMigrationException">A file of the same name has other content; nothing was written.</exception>
+    /// <exception cref="IOException">The folder cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public static Task<IReadOnlyList<ExportedMigration>> ExportAsync(
+        string directory, bool overwrite = false, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(directory);
+        return MigrationFolder.WriteAsync(directory, All, overwrite, cancellationToken);
+    }
 
     internal static CampfireMigration Create(string name, string text)
     {

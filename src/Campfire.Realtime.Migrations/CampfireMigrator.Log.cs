@@ -15,4 +15,7 @@ public sealed partial class CampfireMigrator
 
     [LoggerMessage(4003, LogLevel.Debug, "All {Count} migrations are applied already")]
     private partial void UpToDate(int count);
+
+    [LoggerMessage(4004, LogLevel.Information, "Tried {Tried} of {Count} pending migrations and rolled them back")]
+    private partial void Previewed(int tried, int count);
 }

@@ -33,13 +33,19 @@ public sealed partial class CampfireMigrator
     /// <param name="dataSource">Where connections come from; it stays the caller's to dispose.</param>
     /// <param name="options">The settings, or <see langword="null"/> for the defaults.</param>
     public CampfireMigrator(NpgsqlDataSource dataSource, CampfireMigratorOptions? options = null)
-        : this((dataSource ?? throw new ArgumentNullException(nameof(dataSource))).CreateConnection, options, CampfireMigrations.All)
+        : this(dataSource, options, CampfireMigrations.All)
     {
     }
 
     internal CampfireMigrator(
         string connectionString, CampfireMigratorOptions? options, IReadOnlyList<CampfireMigration> migrations)
         : this(CreateFactory(connectionString), options, migrations)
+    {
+    }
+
+    internal CampfireMigrator(
+        NpgsqlDataSource dataSource, CampfireMigratorOptions? options, IReadOnlyList<CampfireMigration> migrations)
+        : this((dataSource ?? throw new ArgumentNullException(nameof(dataSource))).CreateConnection, options, migrations)
     {
     }
 
@@ -97,10 +103,50 @@ public sealed partial class CampfireMigrator
         }
     }
 
+    /// <summary>Tries the scripts that <see cref="MigrateAsync"/> would apply, in one transaction that is rolled back.</summary>
+    /// <remarks>
+    /// <para>Until it ends, it holds the locks that the scripts take: nobody else can use the tables that they change. On a database in
+    /// use it gives up rather than keep others waiting for long, see <see cref="CampfireMigratorOptions.PreviewLockTimeout"/>; but
+    /// once it has its locks it keeps them for as long as the scripts run, and what they write and take back is left to vacuum.</para>
+    /// <para><see cref="GetPendingAsync"/> only compares names and checksums, and takes no locks.</para>
+    /// </remarks>
+    /// <param name="cancellationToken">Ends the call; what was tried is rolled back.</param>
+    /// <returns>The pending scripts, and which of them could not be tried.</returns>
+    /// <exception cref="CampfireMigrationException">The database cannot be migrated; the code and the message say why.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public async Task<MigrationPreview> PreviewAsync(CancellationToken cancellationToken = default)
+    {
+        NpgsqlConnection connection = _createConnection();
+        await using (connection.ConfigureAwait(false))
+        {
+            MigrationSession session = new(connection, _options.ScriptTimeout);
+            await session.OpenAsync(cancellationToken).ConfigureAwait(false);
+            NpgsqlTransaction transaction = await session.BeginPreviewAsync(_options.PreviewLockTimeout, cancellationToken).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
+                return await TryPendingAsync(session, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Returns the state of every script of this package and of the database's journal; changes nothing.</summary>
+    /// <remarks>A read-only session is enough. A user whom row level security keeps from <c>campfire.migrations</c> gets an error.</remarks>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>One entry for each script, by name.</returns>
+    /// <exception cref="CampfireMigrationException">The journal could not be read; the code and the message say why.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public async Task<IReadOnlyList<MigrationStatus>> GetStatusAsync(CancellationToken cancellationToken = default)
+    {
+        NpgsqlConnection connection = _createConnection();
+        await using (connection.ConfigureAwait(false))
+        {
+            MigrationSession session = new(connection, _options.ScriptTimeout);
+            await session.OpenForReadingAsync(cancellationToken).ConfigureAwait(false);
+            return MigrationPlan.Describe(_migrations, await session.ReadJournalAsync(cancellationToken).ConfigureAwait(false));
+        }
+    }
+
     private async Task<MigrationResult> ApplyPendingAsync(MigrationSession session, CancellationToken cancellationToken)
     {
-        IReadOnlyList<CampfireMigration> pending = MigrationPlan.FindPending(
-            _migrations, await session.ReadJournalAsync(cancellationToken).ConfigureAwait(false));
+        IReadOnlyList<CampfireMigration> pending = await PlanAsync(session, cancellationToken).ConfigureAwait(false);
         if (pending.Count == 0)
         {
             UpToDate(_migrations.Count);
@@ -122,15 +168,52 @@ public sealed partial class CampfireMigrator
         return new MigrationResult(pending);
     }
 
+    private async Task<MigrationPreview> TryPendingAsync(MigrationSession session, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<CampfireMigration> pending = await PlanAsync(session, cancellationToken).ConfigureAwait(false);
+        int tried = 0;
+        if (pending.Count > 0)
+        {
+            await session.CreateJournalAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                for (; tried < pending.Count; tried++)
+                    await session.TryAsync(pending[tried], cancellationToken).ConfigureAwait(false);
+            }
+            catch (CampfireMigrationException exception) when (tried > 0 && MigrationFaults.NeedsCommit(exception))
+            {
+                // No fault of the script: applied one by one, those before it are committed when it runs.
+            }
+        }
+
+        Previewed(tried, pending.Count);
+        return new MigrationPreview(pending, [.. pending.Skip(tried)]);
+    }
+
+    private async Task<IReadOnlyList<CampfireMigration>> PlanAsync(MigrationSession session, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<CampfireMigration> pending = MigrationPlan.FindPending(
+            _migrations, await session.ReadJournalAsync(cancellationToken).ConfigureAwait(false));
+        if (pending.Any(migration => migration.Sql.Contains("alter publication supabase_realtime", StringComparison.Ordinal)))
+            await session.CheckPublicationAsync(cancellationToken).ConfigureAwait(false);
+        return pending;
+    }
+
     private static Func<NpgsqlConnection> CreateFactory(string connectionString)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
 
-        // The lock belongs to the session, so the session must end with the run.
         string unpooled;
         try
         {
-            unpooled = new NpgsqlConnectionStringBuilder(PostgresUri.ToConnectionString(connectionString)) { Pooling = false }.ConnectionString;
+            unpooled = new NpgsqlConnectionStringBuilder(PostgresUri.ToConnectionString(connectionString))
+            {
+                // The lock belongs to the session, so the session must end with the run.
+                Pooling = false,
+
+                // The obstacles to an adoption are in the detail of an error.
+                IncludeErrorDetail = true,
+            }.ConnectionString;
         }
         catch (Exception e) when (e is ArgumentException or FormatException)
         {

@@ -10,6 +10,11 @@ public sealed class CampfireMigratorOptions
     /// <value>Ten minutes by default. Waiting for another migrator does not count.</value>
     public TimeSpan ScriptTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>Gets or sets how long <see cref="CampfireMigrator.PreviewAsync"/> waits for each lock, including that of another
+    /// migrator; <see cref="TimeSpan.Zero"/> is without limit.</summary>
+    /// <value>Two seconds by default: while it waits for a table, everybody who comes later waits behind it.</value>
+    public TimeSpan PreviewLockTimeout { get; set; } = TimeSpan.FromSeconds(2);
+
     /// <summary>Gets or sets who is told before and after each script.</summary>
     /// <value><see langword="null"/> by default.</value>
     public IProgress<MigrationProgress>? Progress { get; set; }

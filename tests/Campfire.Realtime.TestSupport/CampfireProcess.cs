@@ -17,11 +17,15 @@ public sealed class CampfireProcess : IDisposable
         _standardError = process.StandardError.ReadToEndAsync();
     }
 
-    public static CampfireProcess Start(string temporaryFolder, params string[] arguments)
+    public static CampfireProcess Start(string temporaryFolder, params string[] arguments) => Start(temporaryFolder, database: null, arguments);
+
+    // A database of the machine's own environment must not get into a test.
+    private static CampfireProcess Start(string temporaryFolder, string? database, string[] arguments)
     {
         var tool = Path.Combine(TestContext.CurrentContext.TestDirectory, "campfire.dll");
         var start = new ProcessStartInfo("dotnet", [tool, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["TMPDIR"] = temporaryFolder;
+        start.Environment["CAMPFIRE_SUPABASE_DB"] = database;
         // A killed runtime leaves its debugger's pipes behind, which are not what these tests look for.
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         return new CampfireProcess(Process.Start(start)!);
@@ -30,6 +34,12 @@ public sealed class CampfireProcess : IDisposable
     public static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments)
     {
         using var campfire = Start(Path.GetTempPath(), arguments);
+        return await campfire.EndedAsync();
+    }
+
+    public static async Task<(int ExitCode, string Output, string Error)> RunOnAsync(string database, params string[] arguments)
+    {
+        using var campfire = Start(Path.GetTempPath(), database, arguments);
         return await campfire.EndedAsync();
     }
 

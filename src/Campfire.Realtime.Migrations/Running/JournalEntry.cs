@@ -1,3 +1,3 @@
 namespace Campfire.Realtime.Migrations.Running;
 
-internal sealed record JournalEntry(string Name, string Checksum);
+internal sealed record JournalEntry(string Name, string Checksum, DateTimeOffset AppliedAt, string AppliedBy, string PackageVersion);

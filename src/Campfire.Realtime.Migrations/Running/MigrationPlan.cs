@@ -33,4 +33,30 @@ internal static class MigrationPlan
 
         return [.. migrations.Skip(firstPending)];
     }
+
+    public static IReadOnlyList<MigrationStatus> Describe(
+        IReadOnlyList<CampfireMigration> migrations, IReadOnlyList<JournalEntry> journal)
+    {
+        Dictionary<string, CampfireMigration> known = migrations.ToDictionary(migration => migration.Name);
+        HashSet<string> applied = [.. journal.Select(entry => entry.Name)];
+        string? lastApplied = migrations.LastOrDefault(migration => applied.Contains(migration.Name))?.Name;
+
+        IEnumerable<MigrationStatus> recorded = journal.Select(entry => new MigrationStatus(
+            entry.Name,
+            !known.TryGetValue(entry.Name, out CampfireMigration? migration) ? MigrationState.Unknown
+                : migration.Checksum != entry.Checksum ? MigrationState.Edited
+                : MigrationState.Applied,
+            entry.AppliedAt,
+            entry.AppliedBy,
+            entry.PackageVersion));
+        IEnumerable<MigrationStatus> unrecorded = migrations
+            .Where(migration => !applied.Contains(migration.Name))
+            .Select(migration => new MigrationStatus(
+                migration.Name,
+                string.CompareOrdinal(migration.Name, lastApplied) < 0 ? MigrationState.Missing : MigrationState.Pending,
+                AppliedAt: null,
+                AppliedBy: null,
+                PackageVersion: null));
+        return [.. recorded.Concat(unrecorded).OrderBy(status => status.Name, StringComparer.Ordinal)];
+    }
 }

@@ -9,7 +9,13 @@ namespace Campfire.Realtime.Migrations.Running;
 internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scriptTimeout)
 {
     // 'Campfire' in ASCII; pg_locks shows it.
-    private const long LockKey = 0x43616D7066697265;
+    internal const long LockKey = 0x43616D7066697265;
+
+    private const string PublicationPreflight = """
+        select pg_get_userbyid(pubowner)::text, quote_ident(current_user)
+        from pg_publication
+        where pubname = 'supabase_realtime' and not pg_has_role(pubowner, 'usage')
+        """;
 
     private const string Preflight = """
         select
@@ -21,7 +27,7 @@ internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scr
             current_setting('transaction_read_only') = 'on'
         """;
 
-    private const string Journal = """
+    internal const string Journal = """
         create schema if not exists campfire;
         create table if not exists campfire.migrations (
             name text primary key,
@@ -38,22 +44,44 @@ internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scr
 
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (NpgsqlException exception)
-        {
-            throw MigrationFaults.OnOpen(connection, exception);
-        }
-
+        await ConnectAsync(cancellationToken).ConfigureAwait(false);
         await GuardAsync("the check of the database", null, async () =>
         {
-            // Supabase gives postgres a statement timeout, which must end neither the wait for the lock nor a script.
-            await ExecuteAsync("set statement_timeout = 0", cancellationToken).ConfigureAwait(false);
-            await CheckDatabaseAsync(cancellationToken).ConfigureAwait(false);
+            // The role may have timeouts, as Supabase's postgres does; they must end neither the wait for the lock nor a script.
+            await ExecuteAsync("set statement_timeout = 0; set lock_timeout = 0", cancellationToken).ConfigureAwait(false);
+            await CheckDatabaseAsync(requireWriting: true, cancellationToken).ConfigureAwait(false);
         }).ConfigureAwait(false);
     }
+
+    public async Task OpenForReadingAsync(CancellationToken cancellationToken)
+    {
+        await ConnectAsync(cancellationToken).ConfigureAwait(false);
+        await GuardAsync("the check of the database", null, async () =>
+        {
+            // A user whom a policy keeps from the journal must get an error, and not an empty journal.
+            await ExecuteAsync("set row_security = off", cancellationToken).ConfigureAwait(false);
+            await CheckDatabaseAsync(requireWriting: false, cancellationToken).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+    }
+
+    // Everything up to the end of the transaction is tried only; disposing of it takes all of it back, the lock included.
+    public Task<NpgsqlTransaction> BeginPreviewAsync(TimeSpan lockTimeout, CancellationToken cancellationToken) =>
+        GuardAsync("the preview", null, async () =>
+        {
+            NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await ExecuteAsync(
+                    $"set local lock_timeout = {(long)Math.Ceiling(lockTimeout.TotalMilliseconds)}; select pg_advisory_xact_lock({LockKey})",
+                    cancellationToken).ConfigureAwait(false);
+                return transaction;
+            }
+            catch
+            {
+                await transaction.DisposeAsync().ConfigureAwait(false);
+                throw;
+            }
+        });
 
     public Task<bool> TryLockAsync(CancellationToken cancellationToken) =>
         GuardAsync("locking", null, async () =>
@@ -88,18 +116,48 @@ internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scr
             if (!await JournalExistsAsync(cancellationToken).ConfigureAwait(false))
                 return entries;
 
-            NpgsqlCommand command = CreateCommand("select name, checksum from campfire.migrations order by name collate \"C\"");
+            NpgsqlCommand command = CreateCommand(
+                "select name, checksum, applied_at, applied_by, package_version from campfire.migrations order by name collate \"C\"");
             await using (command.ConfigureAwait(false))
             {
                 DbDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
                 await using (reader.ConfigureAwait(false))
                 {
                     while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-                        entries.Add(new(reader.GetString(0), reader.GetString(1)));
+                    {
+                        entries.Add(new(
+                            reader.GetString(0),
+                            reader.GetString(1),
+                            reader.GetFieldValue<DateTimeOffset>(2),
+                            reader.GetString(3),
+                            reader.GetString(4)));
+                    }
                 }
             }
 
             return entries;
+        });
+
+    // 'must be owner of publication' would come from the middle of the scripts, and names neither owner nor remedy.
+    public Task CheckPublicationAsync(CancellationToken cancellationToken) =>
+        GuardAsync("the check of the publication", null, async () =>
+        {
+            NpgsqlCommand command = CreateCommand(PublicationPreflight);
+            await using (command.ConfigureAwait(false))
+            {
+                DbDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                await using (reader.ConfigureAwait(false))
+                {
+                    if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                    {
+                        throw new CampfireMigrationException(
+                            CampfireMigrationErrorCode.InsufficientRights,
+                            $"The publication supabase_realtime belongs to '{reader.GetString(0)}', and only its owner can choose what it " +
+                            "publishes. Nothing was changed. Run this as 'supabase_admin' or another superuser, then migrate again: " +
+                            $"alter publication supabase_realtime owner to {reader.GetString(1)}");
+                    }
+                }
+            }
         });
 
     public Task CreateJournalAsync(CancellationToken cancellationToken) =>
@@ -111,27 +169,53 @@ internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scr
             NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
             await using (transaction.ConfigureAwait(false))
             {
-                await ExecuteAsync(migration.Sql, cancellationToken).ConfigureAwait(false);
-
-                NpgsqlCommand command = CreateCommand(
-                    "insert into campfire.migrations (name, checksum, package_version) values ($1, $2, $3)");
-                await using (command.ConfigureAwait(false))
-                {
-                    command.Parameters.Add(new() { Value = migration.Name });
-                    command.Parameters.Add(new() { Value = migration.Checksum });
-                    command.Parameters.Add(new() { Value = PackageVersion });
-                    await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-                }
-
+                await RunAsync(migration, cancellationToken).ConfigureAwait(false);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             }
+        });
+
+    // In the transaction of BeginPreviewAsync.
+    public Task TryAsync(CampfireMigration migration, CancellationToken cancellationToken) =>
+        GuardAsync($"the migration {migration.Name}", migration.Name, async () =>
+        {
+            await RunAsync(migration, cancellationToken).ConfigureAwait(false);
+
+            // What the commit would have checked.
+            await ExecuteAsync("set constraints all immediate", cancellationToken).ConfigureAwait(false);
         });
 
     // PostgREST keeps the functions' signatures in memory until it is told.
     public Task ReloadPostgrestAsync(CancellationToken cancellationToken) =>
         GuardAsync("reloading PostgREST", null, () => ExecuteAsync("notify pgrst, 'reload schema'", cancellationToken));
 
-    private async Task CheckDatabaseAsync(CancellationToken cancellationToken)
+    private async Task ConnectAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (NpgsqlException exception)
+        {
+            throw MigrationFaults.OnOpen(connection, exception);
+        }
+    }
+
+    private async Task RunAsync(CampfireMigration migration, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync(migration.Sql, cancellationToken).ConfigureAwait(false);
+
+        NpgsqlCommand command = CreateCommand(
+            "insert into campfire.migrations (name, checksum, package_version) values ($1, $2, $3)");
+        await using (command.ConfigureAwait(false))
+        {
+            command.Parameters.Add(new() { Value = migration.Name });
+            command.Parameters.Add(new() { Value = migration.Checksum });
+            command.Parameters.Add(new() { Value = PackageVersion });
+            await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task CheckDatabaseAsync(bool requireWriting, CancellationToken cancellationToken)
     {
         NpgsqlCommand command = CreateCommand(Preflight);
         await using (command.ConfigureAwait(false))
@@ -151,7 +235,7 @@ internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scr
                         $"The database '{connection.Database}' lacks Supabase Realtime: the function realtime.send, the table " +
                         "realtime.messages or one of the roles anon, authenticated and service_role. " +
                         "Connect to the database of a Supabase project, or start a local one with 'campfire up'.");
-                if (!reader.GetBoolean(2) || reader.GetBoolean(3))
+                if (requireWriting && (!reader.GetBoolean(2) || reader.GetBoolean(3)))
                     throw new CampfireMigrationException(
                         CampfireMigrationErrorCode.InsufficientRights,
                         $"The user '{connection.UserName}' may not create objects in the database '{connection.Database}' and its " +
@@ -177,7 +261,7 @@ internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scr
     private NpgsqlCommand CreateCommand(string sql) =>
         new(sql, connection) { CommandTimeout = (int)Math.Ceiling(scriptTimeout.TotalSeconds) };
 
-    private static async Task GuardAsync(string step, string? migrationName, Func<Task> action)
+    private async Task GuardAsync(string step, string? migrationName, Func<Task> action)
     {
         try
         {
@@ -185,11 +269,11 @@ internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scr
         }
         catch (NpgsqlException exception)
         {
-            throw MigrationFaults.OnScript(step, migrationName, exception);
+            throw MigrationFaults.OnScript(connection, step, migrationName, exception);
         }
     }
 
-    private static async Task<T> GuardAsync<T>(string step, string? migrationName, Func<Task<T>> action)
+    private async Task<T> GuardAsync<T>(string step, string? migrationName, Func<Task<T>> action)
     {
         try
         {
@@ -197,7 +281,7 @@ internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scr
         }
         catch (NpgsqlException exception)
         {
-            throw MigrationFaults.OnScript(step, migrationName, exception);
+            throw MigrationFaults.OnScript(connection, step, migrationName, exception);
         }
     }
 }

@@ -1,0 +1,111 @@
+using Campfire.Realtime.Migrations.Tests.Support;
+using Campfire.Realtime.TestSupport;
+using Npgsql;
+
+namespace Campfire.Realtime.Migrations.Tests.Commands;
+
+[NonParallelizable]
+[FixtureLifeCycle(LifeCycle.SingleInstance)]
+public sealed class MigrateCommandTests : MigratorFixture
+{
+    [Test]
+    public async Task Dry_run_says_what_would_run_and_changes_nothing()
+    {
+        (int exitCode, string output, string error) = await CampfireProcess.RunAsync(
+            "migrate", "--dry-run", "--connection", Emulator.DatabaseUri.OriginalString);
+
+        Assert.That(exitCode, Is.Zero, error);
+        Assert.That(
+            output.Split('\n').Take(CampfireMigrations.All.Count),
+            Is.EqualTo(CampfireMigrations.All.Select(migration => $"{migration.Name} would be applied")));
+        Assert.That(output, Does.Contain("Nothing was changed"));
+        Assert.That(await ReadAsync<bool>("select to_regnamespace('campfire') is null"), Is.True);
+    }
+
+    [Test]
+    public async Task Migrate_takes_the_database_from_the_environment()
+    {
+        (int exitCode, string output, string error) = await CampfireProcess.RunOnAsync(Emulator.DatabaseUri.OriginalString, "migrate");
+        (_, string again, _) = await CampfireProcess.RunOnAsync(Emulator.DatabaseUri.OriginalString, "migrate", "--dry-run");
+
+        Assert.That(exitCode, Is.Zero, error);
+        Assert.That(output, Does.Contain($"{CampfireMigrations.All.Count} scripts applied."));
+        Assert.That(await new CampfireMigrator(Emulator.ConnectionString).GetPendingAsync(), Is.Empty);
+        Assert.That(again, Is.EqualTo("The database is up to date.\n"));
+    }
+
+    [TestCase("migrate")]
+    [TestCase("migrate", "--dry-run")]
+    public async Task No_database_is_told_with_both_ways_to_name_one(params string[] arguments)
+    {
+        (int exitCode, _, string error) = await CampfireProcess.RunAsync(arguments);
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(error, Does.Contain("--connection").And.Contain("CAMPFIRE_SUPABASE_DB"));
+    }
+
+    [Test]
+    public async Task Password_is_never_printed()
+    {
+        string wrong = new UriBuilder(Emulator.DatabaseUri) { Password = "hunter2" }.Uri.OriginalString;
+
+        (int exitCode, string output, string error) = await CampfireProcess.RunOnAsync(wrong, "migrate");
+        (_, string help, _) = await CampfireProcess.RunOnAsync(wrong, "migrate", "--help");
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(error, Does.Contain("refused the user 'postgres'"));
+        Assert.That(output + error + help, Does.Not.Contain("hunter2"));
+    }
+
+    [Test]
+    public async Task Wait_for_another_migrator_is_told()
+    {
+        await using NpgsqlConnection other = await Database.OpenConnectionAsync();
+        await other.ExecuteAsync("select pg_advisory_lock(x'43616D7066697265'::bigint)");
+        Task<(int ExitCode, string Output, string Error)> running = CampfireProcess.RunOnAsync(Emulator.DatabaseUri.OriginalString, "migrate");
+        while (await ReadAsync<long>("select count(*) from pg_locks where locktype = 'advisory' and not granted") == 0)
+            Assert.That(running.IsCompleted, Is.False, "it did not wait");
+
+        await other.ExecuteAsync("select pg_advisory_unlock(x'43616D7066697265'::bigint)");
+
+        (int exitCode, _, string error) = await running;
+        Assert.That(exitCode, Is.Zero);
+        Assert.That(error, Is.EqualTo("Another migrator is at work; waiting for it.\n"));
+    }
+
+    // The journal stands in for a script that finds obstacles: its trigger refuses in the same way.
+    [TestCase("migrate")]
+    [TestCase("migrate", "--dry-run")]
+    public async Task Obstacles_to_an_adoption_are_printed_one_in_a_line(params string[] arguments)
+    {
+        await CreateMigrator(First).MigrateAsync();
+        await ExecuteAsync(
+            """
+            delete from campfire.migrations;
+            create function campfire.refuse() returns trigger language plpgsql as $$
+            begin
+                raise exception 'The tables cannot be adopted.'
+                    using errcode = 'CFA01', detail = E'messages.id is text\nconversations.id is missing', hint = 'Change them.';
+            end $$;
+            create trigger refuse before insert on campfire.migrations for each row execute function campfire.refuse();
+            """);
+
+        (int exitCode, _, string error) = await CampfireProcess.RunOnAsync(Emulator.DatabaseUri.OriginalString, arguments);
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(error, Is.EqualTo(
+            "campfire: The tables cannot be adopted. Change them.\n  messages.id is text\n  conversations.id is missing\n"));
+    }
+
+    [Test]
+    public async Task Refusal_of_the_database_is_told_on_standard_error()
+    {
+        await CreateMigrator(First).MigrateAsync();
+
+        (int exitCode, string output, string error) = await CampfireProcess.RunOnAsync(Emulator.DatabaseUri.OriginalString, "migrate", "--dry-run");
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output, Is.Empty);
+        Assert.That(error, Does.StartWith("campfire: The database has the migration 0001_first, which this package does not know."));
+    }
+}
