@@ -351,9 +351,9 @@ begin
     if v_obstacles is not null then
         raise exception using
             errcode = 'CFA01',
-            message = format('The database has tables that cannot be adopted as they are: %s obstacles.', cardinality(v_obstacles)),
+            message = format('The database cannot take Campfire as it is: %s obstacles.', cardinality(v_obstacles)),
             detail = array_to_string(v_obstacles, E'\n'),
-            hint = 'Remove each obstacle of the list and run the migrations again. Nothing has been changed.';
+            hint = 'Nothing has been changed. Remove what the list names, and run the migrations again.';
     end if;
 end
 $$;

@@ -99,7 +99,7 @@ public sealed partial class CampfireMigrator
         {
             MigrationSession session = new(connection, _options.ScriptTimeout);
             await session.OpenAsync(cancellationToken).ConfigureAwait(false);
-            return MigrationPlan.FindPending(_migrations, await session.ReadJournalAsync(cancellationToken).ConfigureAwait(false));
+            return await PlanAsync(session, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -153,13 +153,12 @@ public sealed partial class CampfireMigrator
             return new MigrationResult(pending);
         }
 
-        await session.CreateJournalAsync(cancellationToken).ConfigureAwait(false);
         for (int index = 0; index < pending.Count; index++)
         {
             CampfireMigration migration = pending[index];
             Applying(migration.Name, index + 1, pending.Count);
             _options.Progress?.Report(new(migration, index + 1, pending.Count, IsApplied: false));
-            await session.ApplyAsync(migration, cancellationToken).ConfigureAwait(false);
+            await session.ApplyAsync(migration, createJournal: index == 0, cancellationToken).ConfigureAwait(false);
             _options.Progress?.Report(new(migration, index + 1, pending.Count, IsApplied: true));
         }
 
@@ -172,32 +171,22 @@ public sealed partial class CampfireMigrator
     {
         IReadOnlyList<CampfireMigration> pending = await PlanAsync(session, cancellationToken).ConfigureAwait(false);
         int tried = 0;
-        if (pending.Count > 0)
+        try
         {
-            await session.CreateJournalAsync(cancellationToken).ConfigureAwait(false);
-            try
-            {
-                for (; tried < pending.Count; tried++)
-                    await session.TryAsync(pending[tried], cancellationToken).ConfigureAwait(false);
-            }
-            catch (CampfireMigrationException exception) when (tried > 0 && MigrationFaults.NeedsCommit(exception))
-            {
-                // No fault of the script: applied one by one, those before it are committed when it runs.
-            }
+            for (; tried < pending.Count; tried++)
+                await session.TryAsync(pending[tried], createJournal: tried == 0, cancellationToken).ConfigureAwait(false);
+        }
+        catch (CampfireMigrationException exception) when (tried > 0 && MigrationFaults.NeedsCommit(exception))
+        {
+            // No fault of the script: applied one by one, those before it are committed when it runs.
         }
 
         Previewed(tried, pending.Count);
         return new MigrationPreview(pending, [.. pending.Skip(tried)]);
     }
 
-    private async Task<IReadOnlyList<CampfireMigration>> PlanAsync(MigrationSession session, CancellationToken cancellationToken)
-    {
-        IReadOnlyList<CampfireMigration> pending = MigrationPlan.FindPending(
-            _migrations, await session.ReadJournalAsync(cancellationToken).ConfigureAwait(false));
-        if (pending.Any(migration => migration.Sql.Contains("alter publication supabase_realtime", StringComparison.Ordinal)))
-            await session.CheckPublicationAsync(cancellationToken).ConfigureAwait(false);
-        return pending;
-    }
+    private async Task<IReadOnlyList<CampfireMigration>> PlanAsync(MigrationSession session, CancellationToken cancellationToken) =>
+        MigrationPlan.FindPending(_migrations, await session.ReadJournalAsync(cancellationToken).ConfigureAwait(false));
 
     private static Func<NpgsqlConnection> CreateFactory(string connectionString)
     {

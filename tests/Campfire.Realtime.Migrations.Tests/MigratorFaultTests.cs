@@ -130,11 +130,11 @@ public sealed class MigratorFaultTests : MigratorFixture
 
             CampfireMigrationException error = ThrowsMigration(() => migrator.MigrateAsync());
 
-            Assert.That(error.Code, Is.EqualTo(CampfireMigrationErrorCode.InsufficientRights));
-            Assert.That(error.Message, Does.Contain("supabase_realtime belongs to 'stranger'")
-                .And.Contain("supabase_admin").And.Contain("alter publication supabase_realtime owner to postgres"));
+            Assert.That(error.Code, Is.EqualTo(CampfireMigrationErrorCode.NotAdoptable));
+            Assert.That(error.Obstacles.Single(), Does.Contain("supabase_realtime belongs to stranger")
+                .And.Contain("alter publication supabase_realtime owner to postgres"));
             Assert.That(await ReadAsync<bool>("select to_regnamespace('campfire') is null"), Is.True);
-            Assert.That(ThrowsMigration(() => migrator.PreviewAsync()).Code, Is.EqualTo(CampfireMigrationErrorCode.InsufficientRights));
+            Assert.That(ThrowsMigration(() => migrator.PreviewAsync()).Obstacles, Is.EqualTo(error.Obstacles));
         }
         finally
         {

@@ -11,12 +11,6 @@ internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scr
     // 'Campfire' in ASCII; pg_locks shows it.
     internal const long LockKey = 0x43616D7066697265;
 
-    private const string PublicationPreflight = """
-        select pg_get_userbyid(pubowner)::text, quote_ident(current_user)
-        from pg_publication
-        where pubname = 'supabase_realtime' and not pg_has_role(pubowner, 'usage')
-        """;
-
     private const string Preflight = """
         select
             current_setting('server_version_num')::int >= 150000,
@@ -138,46 +132,26 @@ internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scr
             return entries;
         });
 
-    // 'must be owner of publication' would come from the middle of the scripts, and names neither owner nor remedy.
-    public Task CheckPublicationAsync(CancellationToken cancellationToken) =>
-        GuardAsync("the check of the publication", null, async () =>
-        {
-            NpgsqlCommand command = CreateCommand(PublicationPreflight);
-            await using (command.ConfigureAwait(false))
-            {
-                DbDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-                await using (reader.ConfigureAwait(false))
-                {
-                    if (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-                    {
-                        throw new CampfireMigrationException(
-                            CampfireMigrationErrorCode.InsufficientRights,
-                            $"The publication supabase_realtime belongs to '{reader.GetString(0)}', and only its owner can choose what it " +
-                            "publishes. Nothing was changed. Run this as 'supabase_admin' or another superuser, then migrate again: " +
-                            $"alter publication supabase_realtime owner to {reader.GetString(1)}");
-                    }
-                }
-            }
-        });
-
-    public Task CreateJournalAsync(CancellationToken cancellationToken) =>
-        GuardAsync("creating campfire.migrations", null, () => ExecuteAsync(Journal, cancellationToken));
-
-    public Task ApplyAsync(CampfireMigration migration, CancellationToken cancellationToken) =>
+    // The first script of a run brings the journal along, so that a database that refuses it keeps nothing of either.
+    public Task ApplyAsync(CampfireMigration migration, bool createJournal, CancellationToken cancellationToken) =>
         GuardAsync($"the migration {migration.Name}", migration.Name, async () =>
         {
             NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
             await using (transaction.ConfigureAwait(false))
             {
+                if (createJournal)
+                    await ExecuteAsync(Journal, cancellationToken).ConfigureAwait(false);
                 await RunAsync(migration, cancellationToken).ConfigureAwait(false);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             }
         });
 
     // In the transaction of BeginPreviewAsync.
-    public Task TryAsync(CampfireMigration migration, CancellationToken cancellationToken) =>
+    public Task TryAsync(CampfireMigration migration, bool createJournal, CancellationToken cancellationToken) =>
         GuardAsync($"the migration {migration.Name}", migration.Name, async () =>
         {
+            if (createJournal)
+                await ExecuteAsync(Journal, cancellationToken).ConfigureAwait(false);
             await RunAsync(migration, cancellationToken).ConfigureAwait(false);
 
             // What the commit would have checked.

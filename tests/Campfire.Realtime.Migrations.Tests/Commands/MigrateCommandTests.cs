@@ -73,28 +73,22 @@ public sealed class MigrateCommandTests : MigratorFixture
         Assert.That(error, Is.EqualTo("Another migrator is at work; waiting for it.\n"));
     }
 
-    // The journal stands in for a script that finds obstacles: its trigger refuses in the same way.
     [TestCase("migrate")]
     [TestCase("migrate", "--dry-run")]
     public async Task Obstacles_to_an_adoption_are_printed_one_in_a_line(params string[] arguments)
     {
-        await CreateMigrator(First).MigrateAsync();
-        await ExecuteAsync(
-            """
-            delete from campfire.migrations;
-            create function campfire.refuse() returns trigger language plpgsql as $$
-            begin
-                raise exception 'The tables cannot be adopted.'
-                    using errcode = 'CFA01', detail = E'messages.id is text\nconversations.id is missing', hint = 'Change them.';
-            end $$;
-            create trigger refuse before insert on campfire.migrations for each row execute function campfire.refuse();
-            """);
+        await ExecuteAsync("create table public.widget_keys (id int); create table public.message_attachments (id int)");
 
         (int exitCode, _, string error) = await CampfireProcess.RunOnAsync(Emulator.DatabaseUri.OriginalString, arguments);
 
         Assert.That(exitCode, Is.EqualTo(1));
         Assert.That(error, Is.EqualTo(
-            "campfire: The tables cannot be adopted. Change them.\n  messages.id is text\n  conversations.id is missing\n"));
+            """
+            campfire: The database cannot take Campfire as it is: 2 obstacles. Nothing has been changed. Remove what the list names, and run the migrations again.
+              public.message_attachments is there already, and is not Campfire's. Rename it: alter table public.message_attachments rename to …;
+              public.widget_keys is there already, and is not Campfire's. Rename it: alter table public.widget_keys rename to …;
+
+            """));
     }
 
     [Test]
