@@ -13,6 +13,17 @@ internal static class MigrateCommand
         {
             Description = "Say which scripts would run, try them in one transaction and roll it back. It holds the locks of the scripts meanwhile.",
         };
+        var timeout = new Option<int>("--script-timeout")
+        {
+            Description = "How many seconds one script may run; 0 is without limit. Adopting a large table takes longer than the default.",
+            HelpName = "SECONDS",
+            DefaultValueFactory = _ => 600,
+        };
+        timeout.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var seconds) && seconds < 0)
+                result.AddError("--script-timeout takes a number of seconds, or 0 for no limit.");
+        });
         var command = new Command(
             "migrate",
             """
@@ -21,14 +32,14 @@ internal static class MigrateCommand
             Example: campfire migrate --connection postgresql://postgres:secret@db.example.supabase.co:5432/postgres
             """)
         {
-            connection, dryRun,
+            connection, dryRun, timeout,
         };
-        command.SetAction((parsed, cancellationToken) =>
-            RunAsync(DatabaseOption.Read(parsed, connection), parsed.GetValue(dryRun), cancellationToken));
+        command.SetAction((parsed, cancellationToken) => RunAsync(
+            DatabaseOption.Read(parsed, connection), parsed.GetValue(dryRun), TimeSpan.FromSeconds(parsed.GetValue(timeout)), cancellationToken));
         return command;
     }
 
-    private static async Task<int> RunAsync(string? connection, bool dryRun, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(string? connection, bool dryRun, TimeSpan scriptTimeout, CancellationToken cancellationToken)
     {
         if (connection is null)
             return Output.Fail(DatabaseOption.Missing);
@@ -36,7 +47,8 @@ internal static class MigrateCommand
         try
         {
             var migrator = new CampfireMigrator(
-                connection, new CampfireMigratorOptions { Progress = new PrintedProgress(), LoggerFactory = notices });
+                connection,
+                new CampfireMigratorOptions { ScriptTimeout = scriptTimeout, Progress = new PrintedProgress(), LoggerFactory = notices });
             if (dryRun)
             {
                 PrintPreview(await migrator.PreviewAsync(cancellationToken).ConfigureAwait(false));

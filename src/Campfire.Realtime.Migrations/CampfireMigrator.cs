@@ -24,6 +24,7 @@ public sealed partial class CampfireMigrator
     /// <param name="connectionString">A URI <c>postgresql://…</c> or an Npgsql connection string.</param>
     /// <param name="options">The settings, or <see langword="null"/> for the defaults.</param>
     /// <exception cref="ArgumentException"><paramref name="connectionString"/> is empty or not a connection string.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A time of <paramref name="options"/> is out of its range.</exception>
     public CampfireMigrator(string connectionString, CampfireMigratorOptions? options = null)
         : this(connectionString, options, CampfireMigrations.All)
     {
@@ -32,6 +33,7 @@ public sealed partial class CampfireMigrator
     /// <summary>Creates a migrator for the database of a data source.</summary>
     /// <param name="dataSource">Where connections come from; it stays the caller's to dispose.</param>
     /// <param name="options">The settings, or <see langword="null"/> for the defaults.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A time of <paramref name="options"/> is out of its range.</exception>
     public CampfireMigrator(NpgsqlDataSource dataSource, CampfireMigratorOptions? options = null)
         : this(dataSource, options, CampfireMigrations.All)
     {
@@ -54,6 +56,8 @@ public sealed partial class CampfireMigrator
     {
         _createConnection = createConnection;
         _options = options ?? new CampfireMigratorOptions();
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.ScriptTimeout, TimeSpan.Zero, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.PreviewLockTimeout, TimeSpan.Zero, nameof(options));
         _migrations = migrations;
         _logger = _options.LoggerFactory.CreateLogger<CampfireMigrator>();
     }

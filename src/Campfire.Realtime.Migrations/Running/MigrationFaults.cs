@@ -63,7 +63,7 @@ internal static class MigrationFaults
             { InnerException: TimeoutException } => new(
                 CampfireMigrationErrorCode.ScriptFailed,
                 $"{Capitalize(step)} ran longer than ScriptTimeout and was rolled back. Look for sessions that block it in pg_stat_activity, " +
-                "or allow more time.",
+                "or allow more time (campfire migrate --script-timeout).",
                 migrationName,
                 exception),
             _ => Broken(step, migrationName, exception),

@@ -73,6 +73,23 @@ public sealed class MigrateCommandTests : MigratorFixture
         Assert.That(error, Is.EqualTo("Another migrator is at work; waiting for it.\n"));
     }
 
+    [Test]
+    public async Task Script_may_run_as_long_as_is_asked_for()
+    {
+        await using NpgsqlConnection other = await Database.OpenConnectionAsync();
+        await using NpgsqlTransaction unfinished = await other.BeginTransactionAsync();
+        await other.ExecuteAsync("create schema campfire");
+
+        (int exitCode, _, string error) = await CampfireProcess.RunOnAsync(
+            Emulator.DatabaseUri.OriginalString, "migrate", "--script-timeout", "1");
+        (int misused, _, string usage) = await CampfireProcess.RunOnAsync(
+            Emulator.DatabaseUri.OriginalString, "migrate", "--script-timeout", "-1");
+
+        Assert.That((exitCode, misused), Is.EqualTo((1, 1)));
+        Assert.That(error, Does.Contain("ran longer than ScriptTimeout"));
+        Assert.That(usage, Does.Contain("--script-timeout takes a number of seconds"));
+    }
+
     [TestCase("migrate")]
     [TestCase("migrate", "--dry-run")]
     public async Task Obstacles_to_an_adoption_are_printed_one_in_a_line(params string[] arguments)
