@@ -1,6 +1,6 @@
 namespace Campfire.Realtime.Migrations.Tests.Matrix;
 
-// What was seen in one cell, by the way of looking and the identity that looked.
+// What one way of looking, as one identity, saw in a cell.
 internal sealed record Sight(string Way, string Outcome);
 
 // Rows of outcomes, one column for each actor.

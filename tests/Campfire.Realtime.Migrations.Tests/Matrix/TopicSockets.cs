@@ -35,8 +35,6 @@ internal static class TopicSockets
                     .Select(frame => (frame.Topic, (string?)frame.Payload!["payload"]!["from"])),
             ];
 
-            foreach (string topic in topics)
-                await Caller.Owner.ExecuteAsync("""select realtime.send('{"from":"database"}', 'matrix:probe', $1, true)""", topic);
             Member late = await ConnectAsync(listener.Identity, "late", topics);
             members.Add(late);
             Dictionary<string, HashSet<string>> present = [];
@@ -46,14 +44,22 @@ internal static class TopicSockets
                 present.Add(topic, [.. state.Payload!.AsObject().Select(entry => entry.Key)]);
             }
 
+            foreach (string topic in topics)
+            {
+                await Caller.Owner.ExecuteAsync("""select realtime.send('{"from":"database"}', 'matrix:probe', $1, true)""", topic);
+                // Who joined last is served last.
+                await late.Socket.ReceiveAsync(frame => IsFromDatabase(frame, topic));
+            }
+
             Dictionary<Identity, string[]> rights = [];
             foreach (Member member in members.Skip(1).Take(identities.Count))
             {
+                await member.Socket.ReplyToAsync(await member.Socket.PushAsync("phoenix", "heartbeat", null));
                 List<string> cells = [];
                 foreach (string topic in topics)
                 {
                     cells.Add(
-                        (await ReceivesAsync(member, topic) ? "r" : "-")
+                        (member.Socket.Unread.Any(frame => IsFromDatabase(frame, topic)) ? "r" : "-")
                         + (broadcast.Contains((Wire(topic), member.Key)) ? "b" : "-")
                         + (present[topic].Contains(member.Key) ? "p" : "-"));
                 }
@@ -123,26 +129,8 @@ internal static class TopicSockets
         }
     }
 
-    private static async Task<bool> ReceivesAsync(Member member, string topic)
-    {
-        bool IsProbe(PlainFrame frame) =>
-            frame.Event == "broadcast" && frame.Topic == Wire(topic) && (string?)frame.Payload!["payload"]!["from"] == "database";
-        if (!member.JoinRefs.ContainsKey(topic))
-        {
-            await member.Socket.ReplyToAsync(await member.Socket.PushAsync("phoenix", "heartbeat", null));
-            return member.Socket.Unread.Any(IsProbe);
-        }
-
-        try
-        {
-            await member.Socket.ReceiveAsync(IsProbe);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return false;
-        }
-    }
+    private static bool IsFromDatabase(PlainFrame frame, string topic) =>
+        frame.Event == "broadcast" && frame.Topic == Wire(topic) && (string?)frame.Payload!["payload"]!["from"] == "database";
 
     private static string Wire(string topic) => $"realtime:{topic}";
 }
