@@ -28,6 +28,8 @@ public sealed class RpcTests
                 $$ begin raise exception using errcode = p_state, message = 'what', detail = 'why', hint = 'how'; end $$;
             create function public.rpc_locked() returns int language sql as $$ select 1 $$;
             revoke all on function public.rpc_locked from public, anon, authenticated, service_role;
+            create function public.rpc_server_only() returns int language sql as $$ select 1 $$;
+            revoke all on function public.rpc_server_only from public, anon, authenticated;
             create function public.rpc_over(a int) returns int language sql as $$ select 1 $$;
             create function public.rpc_over(a text) returns int language sql as $$ select 2 $$;
             create table public.rpc_writes (value int);
@@ -90,6 +92,16 @@ public sealed class RpcTests
 
         Assert.That((anonymous.Status, user.Status), Is.EqualTo((HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden)));
         Assert.That((string?)user.Body!["code"], Is.EqualTo("42501"));
+    }
+
+    // A pooled connection must stand any number of refusals of one statement.
+    [Test]
+    public async Task A_function_that_was_refused_often_answers_whom_it_serves()
+    {
+        for (var i = 0; i < 20; i++)
+            Assert.That((await CallAsync("rpc_server_only", "{}")).Status, Is.EqualTo(HttpStatusCode.Unauthorized));
+
+        Assert.That((await CallAsync("rpc_server_only", "{}", key: Emulator.SecretKey)).Status, Is.EqualTo(HttpStatusCode.OK));
     }
 
     [TestCase("rpc_nowhere", "{}", 404, "PGRST202")]

@@ -15,6 +15,8 @@ public sealed class AssemblySetup
     // As Supabase's postgres, which is no superuser.
     internal static NpgsqlDataSource Database => _database!;
 
+    internal static CampfireEmulator Emulator => _emulator!;
+
     internal static string ConnectionString => _emulator!.ConnectionString;
 
     [OneTimeSetUp]
