@@ -21,9 +21,9 @@ internal static class Output
 
     public static void Line(string text) => Console.Out.WriteLine(text);
 
-    public static int Fail(string message)
+    public static int Fail(string message, int exitCode = 1)
     {
         Console.Error.WriteLine($"campfire: {message}");
-        return 1;
+        return exitCode;
     }
 }

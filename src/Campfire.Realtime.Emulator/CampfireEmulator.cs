@@ -50,6 +50,9 @@ public sealed class CampfireEmulator : IAsyncDisposable
     /// <summary>An Npgsql connection string of the project's owner, the role <c>postgres</c>, which is not a superuser.</summary>
     public string ConnectionString => _database.OwnerConnectionString;
 
+    // The superuser, who can break what postgres cannot.
+    internal string AdminConnectionString => _database.AdminConnectionString;
+
     /// <summary><see cref="ConnectionString"/> as a URI that psql takes.</summary>
     public Uri DatabaseUri
     {

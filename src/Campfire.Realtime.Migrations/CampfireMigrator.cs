@@ -122,7 +122,7 @@ public sealed partial class CampfireMigrator
         return new MigrationResult(pending);
     }
 
-    private static Func<NpgsqlConnection> CreateFactory(string connectionString)
+    internal static Func<NpgsqlConnection> CreateFactory(string connectionString)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
 
