@@ -39,8 +39,11 @@ select
     'error' as severity,
     'public.organization_members' as object,
     format('%s, who owns campfire.is_member, cannot read the table, so nobody is an agent.', owner.rolname) as message,
-    format('-- As the table''s owner %s: grant select on public.organization_members to %I',
-        pg_catalog.pg_get_userbyid(members.relowner), owner.rolname) as fix
+    format('%sgrant select on public.organization_members to %I',
+        case when not pg_has_role(members.relowner, 'usage') then
+            format('-- As the table''s owner %s: ', pg_catalog.pg_get_userbyid(members.relowner))
+        end,
+        owner.rolname) as fix
 from members
 join pg_catalog.pg_proc function on function.oid = to_regprocedure('campfire.is_member(uuid)')
 join pg_catalog.pg_roles owner on owner.oid = function.proowner

@@ -102,6 +102,8 @@ where existing.polpermissive
   and (case when command.letter = 'a'
     then coalesce(existing.check_expression, existing.using_expression)
     else existing.using_expression end) = 'true'
+  -- Who may write memberships is a finding of its own.
+  and (command.letter = 'r' or existing.polrelid <> to_regclass('public.organization_members'))
   and not exists (
     select from expected
     where to_regclass(expected.table_name) = existing.polrelid and expected.name = existing.polname)

@@ -94,8 +94,13 @@ internal sealed record Damage(
             """,
             DoctorSeverity.Warning),
         new("membership_unreachable", """
+            create role stranger bypassrls;
+            alter function campfire.is_member(uuid) owner to stranger;
+            """),
+        new("membership_unreachable", """
+            create role stranger bypassrls;
+            alter function campfire.is_member(uuid) owner to stranger;
             alter table public.organization_members owner to supabase_admin;
-            revoke all on public.organization_members from postgres;
             """),
         new("index_missing", "drop index public.idx_messages_organization_id", DoctorSeverity.Warning, "public.messages (organization_id)"),
         new("index_missing", "alter table public.messages drop constraint messages_conversation_id_sequence_key", Object: "public.messages (conversation_id, sequence)"),
