@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Campfire.Realtime.Migrations;
 
@@ -10,10 +11,26 @@ internal static class DoctorCommand
     private const int SomethingFound = 1;
     private const int CouldNotLook = 2;
 
+    // Without its tables there is nothing to go through.
+    private const string MigrationPending = "migration_pending";
+    private const string UrlVariable = "CAMPFIRE_SUPABASE_URL";
+    private const string AnonKeyVariable = "CAMPFIRE_SUPABASE_ANON_KEY";
+    private const string ServiceKeyVariable = "CAMPFIRE_SUPABASE_SERVICE_KEY";
+    private const string JwtSecretVariable = "CAMPFIRE_SUPABASE_JWT_SECRET";
+
     public static Command Create()
     {
         var connection = DatabaseOption.Create();
         var json = new Option<bool>("--json") { Description = "Print the report as one JSON object." };
+        var live = new Option<bool>("--live")
+        {
+            Description = "Also join the project as visitor, agent, server and stranger, send a message through each path and measure it. " +
+                "This makes two organizations and removes them at the end.",
+        };
+        var url = Create("--url", UrlVariable, "The project's URL.");
+        var anonKey = Create("--anon-key", AnonKeyVariable, "The anon or publishable key.");
+        var serviceKey = Create("--service-key", ServiceKeyVariable, "The service_role or secret key; without it, the server is not tried.");
+        var jwtSecret = Create("--jwt-secret", JwtSecretVariable, "The secret that signs the project's tokens.");
         var command = new Command(
             "doctor",
             """
@@ -21,23 +38,60 @@ internal static class DoctorCommand
 
             Ends with 0 when nothing is wrong, 1 when something is, and 2 when it could not look.
 
+            Whoever can list this machine's processes reads what is passed as an option: rather set
+            CAMPFIRE_SUPABASE_DB and, for --live, CAMPFIRE_SUPABASE_URL, CAMPFIRE_SUPABASE_ANON_KEY,
+            CAMPFIRE_SUPABASE_SERVICE_KEY and CAMPFIRE_SUPABASE_JWT_SECRET in the environment.
+
             Example: campfire doctor --connection postgresql://postgres:secret@db.example.supabase.co:5432/postgres
             """)
         {
-            connection, json,
+            connection, json, live, url, anonKey, serviceKey, jwtSecret,
         };
         command.SetAction((parsed, cancellationToken) =>
-            RunAsync(DatabaseOption.Read(parsed, connection), parsed.GetValue(json), cancellationToken));
+        {
+            if (DatabaseOption.Read(parsed, connection) is not { } database)
+                return Task.FromResult(Output.Fail(DatabaseOption.Missing, CouldNotLook));
+            LiveTarget? target = null;
+            if (parsed.GetValue(live))
+            {
+                if (!Uri.TryCreate(Read(parsed, url, UrlVariable), UriKind.Absolute, out var project)
+                    || Read(parsed, anonKey, AnonKeyVariable) is not { } anon
+                    || Read(parsed, jwtSecret, JwtSecretVariable) is not { } secret)
+                {
+                    return Task.FromResult(Output.Fail(
+                        $"--live needs the project's URL, anon key and JWT secret: pass --url, --anon-key and --jwt-secret, or set {UrlVariable}, {AnonKeyVariable} and {JwtSecretVariable}.",
+                        CouldNotLook));
+                }
+                target = new LiveTarget
+                {
+                    Url = project,
+                    AnonKey = anon,
+                    JwtSecret = secret,
+                    ServiceKey = Read(parsed, serviceKey, ServiceKeyVariable),
+                };
+            }
+            return RunAsync(database, target, parsed.GetValue(json), cancellationToken);
+        });
         return command;
     }
 
-    private static async Task<int> RunAsync(string? connection, bool asJson, CancellationToken cancellationToken)
+    private static Option<string?> Create(string name, string variable, string description) =>
+        new(name) { Description = $"{description} Without it, {variable} is taken from the environment." };
+
+    private static string? Read(ParseResult parsed, Option<string?> option, string variable) =>
+        parsed.GetValue(option) ?? (Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null);
+
+    private static async Task<int> RunAsync(string connection, LiveTarget? target, bool asJson, CancellationToken cancellationToken)
     {
-        if (connection is null)
-            return Output.Fail(DatabaseOption.Missing, CouldNotLook);
         try
         {
-            var report = await new CampfireDoctor(connection).ExamineAsync(cancellationToken).ConfigureAwait(false);
+            var doctor = new CampfireDoctor(connection);
+            var report = await doctor.ExamineAsync(cancellationToken).ConfigureAwait(false);
+            if (target is not null && !report.Findings.Any(finding => finding.Code == MigrationPending))
+            {
+                var live = await doctor.ExamineLiveAsync(target, cancellationToken).ConfigureAwait(false);
+                report = new DoctorReport([.. report.Findings.Concat(live.Findings).OrderByDescending(finding => finding.Severity)], live.Measurements);
+            }
             if (asJson)
                 PrintJson(report);
             else
@@ -46,7 +100,7 @@ internal static class DoctorCommand
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            return Output.Fail("Stopped; nothing was changed.", CouldNotLook);
+            return Output.Fail(target is null ? "Stopped; nothing was changed." : "Stopped; what was made has been removed.", CouldNotLook);
         }
         catch (Exception failure) when (failure is CampfireMigrationException or ArgumentException)
         {
@@ -56,6 +110,10 @@ internal static class DoctorCommand
 
     private static void PrintText(DoctorReport report)
     {
+        if (report.Measurements.Count > 0)
+            Output.Heading("Paths");
+        foreach (var measurement in report.Measurements)
+            Output.Line(string.Create(CultureInfo.InvariantCulture, $"  {measurement.Duration.TotalMilliseconds,8:0.0} ms  {measurement.Path}"));
         foreach (var severity in report.Findings.GroupBy(finding => finding.Severity))
         {
             Output.Heading(severity.Key == DoctorSeverity.Error ? "Errors" : "Warnings");
@@ -80,6 +138,16 @@ internal static class DoctorCommand
             ["message"] = finding.Message,
             ["fix"] = finding.Fix,
         });
-        Output.Line(new JsonObject { ["findings"] = new JsonArray([.. findings]) }.ToJsonString());
+        var measurements = report.Measurements.Select(JsonNode? (measurement) => new JsonObject
+        {
+            ["path"] = measurement.Path,
+            ["milliseconds"] = Math.Round(measurement.Duration.TotalMilliseconds, 1),
+        });
+        var json = new JsonObject
+        {
+            ["findings"] = new JsonArray([.. findings]),
+            ["measurements"] = new JsonArray([.. measurements]),
+        };
+        Output.Line(json.ToJsonString());
     }
 }

@@ -15,7 +15,7 @@ public sealed class CampfireDoctorOptions
     /// <value>Ten seconds by default. A real project refuses a join only after five.</value>
     public TimeSpan LiveTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Gets or sets the clock of a live examination: deadlines, lifetimes of tokens, durations.</summary>
+    /// <summary>Gets or sets the clock of a live examination, for the lifetime of its tokens and what it measures.</summary>
     /// <value><see cref="TimeProvider.System"/> by default.</value>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 }

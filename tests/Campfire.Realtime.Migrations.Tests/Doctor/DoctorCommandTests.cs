@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Campfire.Realtime.Emulator;
 using Campfire.Realtime.TestSupport;
@@ -14,6 +15,12 @@ public sealed class DoctorCommandTests
     private string[] Secrets =>
     [
         new NpgsqlConnectionStringBuilder(_emulator.ConnectionString).Password!, _emulator.AnonKey, _emulator.ServiceKey, _emulator.JwtSecret,
+    ];
+
+    private string[] Live =>
+    [
+        "--live", "--anon-key", _emulator.AnonKey, "--service-key", _emulator.ServiceKey, "--jwt-secret", _emulator.JwtSecret,
+        "--url", _emulator.Url.AbsoluteUri,
     ];
 
     [OneTimeSetUp]
@@ -38,7 +45,7 @@ public sealed class DoctorCommandTests
         (int exitCode, string output, string error) = await RunAsync("--connection", _emulator.ConnectionString, "--json");
 
         Assert.That(exitCode, Is.Zero, error);
-        Assert.That(output, Is.EqualTo("""{"findings":[]}""" + "\n"));
+        Assert.That(output, Is.EqualTo("""{"findings":[],"measurements":[]}""" + "\n"));
     }
 
     [Test]
@@ -90,6 +97,64 @@ public sealed class DoctorCommandTests
 
         Assert.That(exitCode, Is.EqualTo(2));
         Assert.That(error, Does.StartWith("campfire: "));
+    }
+
+    [Test]
+    public async Task Live_examination_measures_every_path()
+    {
+        (int exitCode, string output, string error) = await RunAsync(["--connection", _emulator.ConnectionString, "--json", .. Live]);
+
+        Assert.That(exitCode, Is.Zero, error + output);
+        JsonArray measurements = JsonNode.Parse(output)!["measurements"]!.AsArray();
+        Assert.That(measurements.Select(measurement => (double)measurement!["milliseconds"]!), Has.Count.GreaterThan(10).And.All.GreaterThanOrEqualTo(0));
+
+        (exitCode, output, error) = await RunAsync(["--connection", _emulator.ConnectionString, .. Live]);
+
+        Assert.That(exitCode, Is.Zero, error + output);
+        Assert.That(output, Does.Match(@"(?s)Paths.*\d+\.\d ms  agent joins conversation\n.*No findings\.\n$"));
+    }
+
+    [Test]
+    public async Task Live_examination_takes_the_project_from_the_environment()
+    {
+        ProcessStartInfo start = new("dotnet", [Path.Combine(TestContext.CurrentContext.TestDirectory, "campfire.dll"), "doctor", "--live"])
+        {
+            RedirectStandardOutput = true,
+            Environment =
+            {
+                ["CAMPFIRE_SUPABASE_DB"] = _emulator.ConnectionString,
+                ["CAMPFIRE_SUPABASE_URL"] = _emulator.Url.AbsoluteUri,
+                ["CAMPFIRE_SUPABASE_ANON_KEY"] = _emulator.AnonKey,
+                ["CAMPFIRE_SUPABASE_SERVICE_KEY"] = _emulator.ServiceKey,
+                ["CAMPFIRE_SUPABASE_JWT_SECRET"] = _emulator.JwtSecret,
+            },
+        };
+        using Process campfire = Process.Start(start)!;
+        string output = await campfire.StandardOutput.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        await campfire.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(10));
+
+        Assert.That(campfire.ExitCode, Is.Zero, output);
+        Assert.That(output, Does.Contain("service joins organization"));
+    }
+
+    [Test]
+    public async Task Live_examination_of_a_wrong_address_ends_with_1()
+    {
+        (int exitCode, string output, _) = await RunAsync(["--connection", _emulator.ConnectionString, .. Live[..^2], "--url", "http://127.0.0.1:1"]);
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output, Does.Contain("live_unreachable"));
+    }
+
+    [TestCase("--live", "--live needs")]
+    [TestCase("--json", "Which database?", false)]
+    public async Task Missing_option_ends_with_2(string option, string message, bool hasConnection = true)
+    {
+        string[] connection = hasConnection ? ["--connection", _emulator.ConnectionString] : [];
+        (int exitCode, _, string error) = await RunAsync([.. connection, option]);
+
+        Assert.That(exitCode, Is.EqualTo(2));
+        Assert.That(error, Does.StartWith($"campfire: {message}"));
     }
 
     // Whatever is printed, in whichever case, none of the secrets is in it.
