@@ -9,6 +9,8 @@ namespace Campfire.Realtime.Migrations.Tests.Doctor;
 [FixtureLifeCycle(LifeCycle.SingleInstance)]
 public sealed class ReplicationFindingTests
 {
+    internal static readonly string[] Codes = ["replication_lag", "replication_slot_abandoned", "replication_slot_missing"];
+
     private const string Prefix = "supabase_realtime_messages_replication_slot_";
 
     private CampfireEmulator _emulator = null!;
