@@ -1,5 +1,5 @@
 -- realtime_conversations is what every conversation payload and the inbox are built from. This compares all
--- conversations with it: one pass over each table, joined by hash; a second or two for a million conversations.
+-- conversations with it: one pass over each table, joined by hash; a few seconds for a million conversations.
 
 with difference as (
     select

@@ -1,43 +1,43 @@
 -- Our policies say what they said when they were made, and none of anybody else opens everything beside them.
 
-with expected (table_name, name, command, roles, using_expression, check_expression) as (values
-    ('public.organizations', 'organizations_select_member', 'r', '{authenticated}'::text[],
+with expected (table_name, name, kind, command, roles, using_expression, check_expression) as (values
+    ('public.organizations', 'organizations_select_member', 'permissive', 'r', '{authenticated}'::text[],
         '(id IN ( SELECT campfire.member_organizations() AS member_organizations))', null),
-    ('public.organization_members', 'organization_members_select_member', 'r', '{authenticated}',
+    ('public.organization_members', 'organization_members_select_member', 'permissive', 'r', '{authenticated}',
         '(organization_id IN ( SELECT campfire.member_organizations() AS member_organizations))', null),
-    ('public.conversations', 'conversations_select_member', 'r', '{authenticated}',
+    ('public.conversations', 'conversations_select_member', 'permissive', 'r', '{authenticated}',
         '(organization_id IN ( SELECT campfire.member_organizations() AS member_organizations))', null),
-    ('public.messages', 'messages_select_member', 'r', '{authenticated}',
+    ('public.messages', 'messages_select_member', 'permissive', 'r', '{authenticated}',
         '(organization_id IN ( SELECT campfire.member_organizations() AS member_organizations))', null),
-    ('public.messages', 'messages_select_visitor', 'r', '{anon}',
+    ('public.messages', 'messages_select_visitor', 'permissive', 'r', '{anon}',
         '(conversation_id = ( SELECT campfire.visitor_conversation_id() AS visitor_conversation_id))', null),
-    ('public.messages', 'messages_insert_member', 'a', '{authenticated}',
+    ('public.messages', 'messages_insert_member', 'permissive', 'a', '{authenticated}',
         null, '(organization_id IN ( SELECT campfire.member_organizations(p_can_write => true) AS member_organizations))'),
-    ('public.messages', 'messages_insert_visitor', 'a', '{anon}',
+    ('public.messages', 'messages_insert_visitor', 'permissive', 'a', '{anon}',
         null, '(conversation_id = ( SELECT campfire.visitor_conversation_id() AS visitor_conversation_id))'),
-    ('public.message_attachments', 'message_attachments_select_member', 'r', '{authenticated}',
+    ('public.message_attachments', 'message_attachments_select_member', 'permissive', 'r', '{authenticated}',
         '(organization_id IN ( SELECT campfire.member_organizations() AS member_organizations))', null),
-    ('public.message_attachments', 'message_attachments_select_visitor', 'r', '{anon}',
+    ('public.message_attachments', 'message_attachments_select_visitor', 'permissive', 'r', '{anon}',
         '(conversation_id = ( SELECT campfire.visitor_conversation_id() AS visitor_conversation_id))', null),
-    ('public.conversation_receipts', 'conversation_receipts_select_member', 'r', '{authenticated}',
+    ('public.conversation_receipts', 'conversation_receipts_select_member', 'permissive', 'r', '{authenticated}',
         '(organization_id IN ( SELECT campfire.member_organizations() AS member_organizations))', null),
-    ('public.conversation_receipts', 'conversation_receipts_select_visitor', 'r', '{anon}',
+    ('public.conversation_receipts', 'conversation_receipts_select_visitor', 'permissive', 'r', '{anon}',
         '(conversation_id = ( SELECT campfire.visitor_conversation_id() AS visitor_conversation_id))', null),
-    ('public.realtime_conversations', 'realtime_conv_select', 'r', '{anon,authenticated}',
+    ('public.realtime_conversations', 'realtime_conv_select', 'permissive', 'r', '{anon,authenticated}',
         '((organization_id IN ( SELECT campfire.member_organizations() AS member_organizations)) '
             || 'OR (id = ( SELECT campfire.visitor_conversation_id() AS visitor_conversation_id)))', null),
-    ('public.realtime_conversations', 'realtime_conv_insert', 'a', '{authenticated}',
+    ('public.realtime_conversations', 'realtime_conv_insert', 'permissive', 'a', '{authenticated}',
         null, '(organization_id IN ( SELECT campfire.member_organizations(p_can_write => true) AS member_organizations))'),
-    ('public.realtime_conversations', 'realtime_conv_update', 'w', '{authenticated}',
+    ('public.realtime_conversations', 'realtime_conv_update', 'permissive', 'w', '{authenticated}',
         '(organization_id IN ( SELECT campfire.member_organizations(p_can_write => true) AS member_organizations))',
         '(organization_id IN ( SELECT campfire.member_organizations(p_can_write => true) AS member_organizations))'),
-    ('realtime.messages', 'campfire_messages_select_participant', 'r', '{anon,authenticated}',
+    ('realtime.messages', 'campfire_messages_select_participant', 'permissive', 'r', '{anon,authenticated}',
         '((extension = ANY (ARRAY[''broadcast''::text, ''presence''::text])) '
             || 'AND ( SELECT campfire.can_receive(( SELECT realtime.topic() AS topic)) AS can_receive))', null),
-    ('realtime.messages', 'campfire_messages_insert_typing', 'a', '{anon,authenticated}',
+    ('realtime.messages', 'campfire_messages_insert_typing', 'permissive', 'a', '{anon,authenticated}',
         null, '((extension = ''broadcast''::text) '
             || 'AND ( SELECT campfire.can_broadcast(( SELECT realtime.topic() AS topic)) AS can_broadcast))'),
-    ('realtime.messages', 'campfire_messages_insert_presence', 'a', '{anon,authenticated}',
+    ('realtime.messages', 'campfire_messages_insert_presence', 'permissive', 'a', '{anon,authenticated}',
         null, '((extension = ''presence''::text) '
             || 'AND ( SELECT campfire.can_track_presence(( SELECT realtime.topic() AS topic)) AS can_track_presence))')
 ),
@@ -68,9 +68,9 @@ select
         then 'The policy does not exist, so those whom it serves find nothing and may join nothing.'
         else 'The policy is not the one that the migrations made: it may show rows to strangers, or hide them from participants.'
     end as message,
-    format('drop policy if exists %I on %s; create policy %I on %s for %s to %s%s%s',
-        expected.name, expected.table_name, expected.name, expected.table_name,
-        (select word from command where letter = expected.command::"char"),
+    format('drop policy if exists %I on %s; create policy %I on %s as %s for %s to %s%s%s',
+        expected.name, expected.table_name, expected.name, expected.table_name, expected.kind,
+        coalesce((select word from command where letter = expected.command::"char"), 'all'),
         array_to_string(expected.roles, ', '),
         ' using ' || expected.using_expression,
         ' with check ' || expected.check_expression) as fix
@@ -78,7 +78,7 @@ from expected
 left join existing on existing.polrelid = to_regclass(expected.table_name) and existing.polname = expected.name
 where to_regclass(expected.table_name) is not null
   and (existing.polname is null
-    or not existing.polpermissive
+    or existing.polpermissive <> (expected.kind = 'permissive')
     or existing.polcmd <> expected.command::"char"
     or existing.roles <> expected.roles
     or existing.using_expression is distinct from expected.using_expression

@@ -6,11 +6,37 @@ with publication as (
     from pg_catalog.pg_publication
     where pubname = 'supabase_realtime'
 ),
-expected (table_name, columns) as (values
-    ('public.conversations', '{id,organization_id,customer_name,customer_email,created_at,updated_at}'::text[]),
-    ('public.messages',
-        '{id,conversation_id,organization_id,content,sender_type,sender_name,sender_email,created_at}'),
-    ('public.realtime_conversations', null)
+-- Columns of our tables that are no scalars.
+composite as (
+    select attribute.attrelid as relation, attribute.attnum, attribute.attname::text as name
+    from pg_catalog.pg_attribute attribute
+    join pg_catalog.pg_type type on type.oid = attribute.atttypid
+    where attribute.attrelid in (
+        to_regclass('public.conversations'), to_regclass('public.messages'), to_regclass('public.realtime_conversations'))
+      and attribute.attnum > 0 and not attribute.attisdropped
+      and (type.typtype <> 'b' or type.typcategory not in ('B', 'D', 'N', 'S', 'U')
+        or type.oid in ('json'::regtype, 'jsonb'::regtype))
+),
+-- An adopted table may have an enum where ours has a text; then it is not published.
+expected (table_name, columns) as (
+    select table_name, array(
+        select name from unnest(agreed.columns) with ordinality as agreed_column (name, position)
+        where not exists (
+            select from composite
+            where composite.relation = to_regclass(agreed.table_name) and composite.name = agreed_column.name)
+        order by position)
+    from (values
+        ('public.conversations', '{id,organization_id,customer_name,customer_email,created_at,updated_at}'::text[]),
+        ('public.messages',
+            '{id,conversation_id,organization_id,content,sender_type,sender_name,sender_email,created_at}')
+    ) as agreed (table_name, columns)
+    union all
+    select 'public.realtime_conversations', null
+),
+-- What stands behind FOR TABLE.
+whole (tables) as (
+    select string_agg(table_name || coalesce(' (' || array_to_string(columns, ', ') || ')', ''), ', ' order by table_name)
+    from expected
 ),
 ours (table_name) as (
     select table_name from expected
@@ -29,13 +55,9 @@ member as (
               and (relation.prattrs is null or attribute.attnum = any (relation.prattrs))
             order by 1) as columns,
         array(
-            select attribute.attname::text
-            from pg_catalog.pg_attribute attribute
-            join pg_catalog.pg_type type on type.oid = attribute.atttypid
-            where attribute.attrelid = relation.prrelid and attribute.attnum > 0 and not attribute.attisdropped
-              and (relation.prattrs is null or attribute.attnum = any (relation.prattrs))
-              and (type.typtype <> 'b' or type.typcategory not in ('B', 'D', 'N', 'S', 'U')
-                or type.oid in ('json'::regtype, 'jsonb'::regtype))
+            select composite.name from composite
+            where composite.relation = relation.prrelid
+              and (relation.prattrs is null or composite.attnum = any (relation.prattrs))
             order by 1) as composites
     from publication
     join pg_catalog.pg_publication_rel relation on relation.prpubid = publication.oid
@@ -46,10 +68,7 @@ select
     'error' as severity,
     'supabase_realtime' as object,
     'The publication does not exist, so postgres_changes tells nobody anything.' as message,
-    'create publication supabase_realtime for table '
-        || 'public.conversations (id, organization_id, customer_name, customer_email, created_at, updated_at), '
-        || 'public.messages (id, conversation_id, organization_id, content, sender_type, sender_name, sender_email, created_at), '
-        || 'public.realtime_conversations' as fix
+    'create publication supabase_realtime for table ' || (select tables from whole) as fix
 where not exists (select from publication)
 
 union all
@@ -58,9 +77,7 @@ select
     'The publication holds whole tables by itself (FOR ALL TABLES or FOR TABLES IN SCHEMA), with columns that are no '
         || 'scalars, which break postgres_changes for every listener.',
     'drop publication supabase_realtime; create publication supabase_realtime for table '
-        || 'public.conversations (id, organization_id, customer_name, customer_email, created_at, updated_at), '
-        || 'public.messages (id, conversation_id, organization_id, content, sender_type, sender_name, sender_email, created_at), '
-        || 'public.realtime_conversations; -- and add the application''s own tables that are listened to'
+        || (select tables from whole) || '; -- and add the application''s own tables that are listened to'
 from publication
 where publication.puballtables
    or exists (

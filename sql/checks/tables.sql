@@ -1,7 +1,7 @@
 -- Every table and column that the functions and triggers use. An adopted table may have more.
 
 with expected (name, columns) as (values
-    ('public.organizations', '{id,name}'::text[]),
+    ('public.organizations', '{id}'::text[]),
     ('public.organization_members', '{organization_id,user_id,role,display_name}'),
     ('public.widget_keys', '{id,organization_id,public_key,allowed_origins,is_enabled,created_at}'),
     ('public.conversations',

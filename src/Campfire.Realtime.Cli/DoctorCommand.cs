@@ -11,12 +11,13 @@ internal static class DoctorCommand
     private const int SomethingFound = 1;
     private const int CouldNotLook = 2;
 
-    // Without its tables there is nothing to go through.
-    private const string MigrationPending = "migration_pending";
     private const string UrlVariable = "CAMPFIRE_SUPABASE_URL";
     private const string AnonKeyVariable = "CAMPFIRE_SUPABASE_ANON_KEY";
     private const string ServiceKeyVariable = "CAMPFIRE_SUPABASE_SERVICE_KEY";
     private const string JwtSecretVariable = "CAMPFIRE_SUPABASE_JWT_SECRET";
+
+    // A canary needs all of its tables.
+    private static readonly string[] _hindrances = ["role_missing", "migration_pending", "table_missing", "column_missing"];
 
     public static Command Create()
     {
@@ -87,7 +88,11 @@ internal static class DoctorCommand
         {
             var doctor = new CampfireDoctor(connection);
             var report = await doctor.ExamineAsync(cancellationToken).ConfigureAwait(false);
-            if (target is not null && !report.Findings.Any(finding => finding.Code == MigrationPending))
+            if (target is not null && report.Findings.FirstOrDefault(finding => _hindrances.Contains(finding.Code)) is { } hindrance)
+            {
+                Output.Fail($"--live was left out because of {hindrance.Code}.");
+            }
+            else if (target is not null)
             {
                 var live = await doctor.ExamineLiveAsync(target, cancellationToken).ConfigureAwait(false);
                 report = new DoctorReport([.. report.Findings.Concat(live.Findings).OrderByDescending(finding => finding.Severity)], live.Measurements);

@@ -9,8 +9,8 @@ internal sealed class Canary(Func<NpgsqlConnection> createConnection, TimeSpan t
 {
     private const string Insert = """
         with organization as (
-            insert into public.organizations (id, name)
-            select * from unnest($1::uuid[], array['Campfire doctor', 'Campfire doctor (strangers)']) returning id),
+            insert into public.organizations (id{0})
+            select chosen.id{1} from unnest($1::uuid[]) as chosen (id) returning id),
         member as (
             insert into public.organization_members (organization_id, user_id, role, display_name)
             select organization_id, user_id, 'agent', 'Campfire doctor' from organization
@@ -18,6 +18,13 @@ internal sealed class Canary(Func<NpgsqlConnection> createConnection, TimeSpan t
         insert into public.conversations (id, organization_id, visitor_id, customer_name)
         select chosen.id, organization_id, visitor_id, 'Campfire doctor' from organization
         join unnest($1::uuid[], $3::uuid[], $4::uuid[]) as chosen (organization_id, visitor_id, id) on organization_id = organization.id
+        """;
+
+    // The table may be the application's, with another idea of an organization.
+    private const string HasName = """
+        select exists (
+            select from pg_attribute
+            where attrelid = 'public.organizations'::regclass and attname = 'name' and not attisdropped)
         """;
 
     private readonly CanaryTenant[] _tenants = [CanaryTenant.Create(), CanaryTenant.Create()];
@@ -47,7 +54,7 @@ internal sealed class Canary(Func<NpgsqlConnection> createConnection, TimeSpan t
             await OpenAsync(connection, cancellationToken).ConfigureAwait(false);
             try
             {
-                NpgsqlCommand command = CreateCommand(connection, Insert);
+                NpgsqlCommand command = CreateCommand(connection, await FormatInsertAsync(connection, cancellationToken).ConfigureAwait(false));
                 await using (command.ConfigureAwait(false))
                 {
                     command.Parameters.Add(new() { Value = _tenants.Select(tenant => tenant.OrganizationId).ToArray() });
@@ -104,6 +111,17 @@ internal sealed class Canary(Func<NpgsqlConnection> createConnection, TimeSpan t
         catch (NpgsqlException exception)
         {
             throw MigrationFaults.OnOpen(connection, exception);
+        }
+    }
+
+    private async Task<string> FormatInsertAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        NpgsqlCommand command = CreateCommand(connection, HasName);
+        await using (command.ConfigureAwait(false))
+        {
+            bool hasName = (bool)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+            return Insert.Replace("{0}", hasName ? ", name" : "", StringComparison.Ordinal)
+                .Replace("{1}", hasName ? ", 'Campfire doctor'" : "", StringComparison.Ordinal);
         }
     }
 

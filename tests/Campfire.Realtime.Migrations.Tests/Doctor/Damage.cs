@@ -122,6 +122,14 @@ internal sealed record Damage(
             """,
             Object: "public.conversations"),
         new("publication_not_scalar", "alter table public.realtime_conversations add column theirs text[]", Object: "public.realtime_conversations"),
+        // As an adopted table may have it; the fix publishes the other columns.
+        new("publication_not_scalar", """
+            alter publication supabase_realtime drop table public.conversations;
+            alter table public.conversations alter column created_at drop default, alter column created_at type jsonb using to_jsonb(created_at);
+            alter publication supabase_realtime add table
+                public.conversations (id, organization_id, customer_name, customer_email, created_at, updated_at);
+            """,
+            Object: "public.conversations"),
         new("publication_columns", """
             alter publication supabase_realtime drop table public.messages;
             alter publication supabase_realtime add table public.messages (id, content);

@@ -147,6 +147,18 @@ public sealed class DoctorCommandTests
         Assert.That(output, Does.Contain("live_unreachable"));
     }
 
+    [Test]
+    public async Task Live_examination_is_left_out_without_its_tables()
+    {
+        await ExecuteAsync("alter table public.message_attachments rename to elsewhere");
+        (int exitCode, string output, string error) = await RunAsync(["--connection", _emulator.ConnectionString, .. Live]);
+        await ExecuteAsync("alter table public.elsewhere rename to message_attachments");
+
+        Assert.That(exitCode, Is.EqualTo(1), error);
+        Assert.That(output, Does.Contain("table_missing: public.message_attachments").And.Not.Contain("Paths"));
+        Assert.That(error, Is.EqualTo("campfire: --live was left out because of table_missing.\n"));
+    }
+
     [TestCase("--live", "--live needs")]
     [TestCase("--json", "Which database?", false)]
     public async Task Missing_option_ends_with_2(string option, string message, bool hasConnection = true)

@@ -60,6 +60,17 @@ public sealed class LiveFindingTests
     }
 
     [Test]
+    public async Task Organizations_without_a_name_serve_as_well()
+    {
+        await ExecuteAsync("alter table public.organizations rename column name to title; alter table public.organizations alter column title drop not null");
+
+        DoctorReport report = await ExamineAsync();
+        await ExecuteAsync("alter table public.organizations rename column title to name; alter table public.organizations alter column name set not null");
+
+        Assert.That(report.Findings, Is.Empty);
+    }
+
+    [Test]
     public async Task Address_where_nobody_answers_is_found() =>
         await AssertAsync("live_unreachable", ["agent connects"], target: new LiveTarget
         {
