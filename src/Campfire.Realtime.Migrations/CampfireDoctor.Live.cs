@@ -13,7 +13,7 @@ public sealed partial class CampfireDoctor
     /// <param name="target">The project that the database belongs to.</param>
     /// <param name="cancellationToken">Ends the examination; what it made is still removed.</param>
     /// <returns>A finding for each path that is not as it should be, and the time that each other took.</returns>
-    /// <exception cref="ArgumentException"><paramref name="target"/> has no <c>http</c> or <c>https</c> URL, or an empty key.</exception>
+    /// <exception cref="ArgumentException"><paramref name="target"/> has no <c>http</c> or <c>https</c> URL, or a key that is none.</exception>
     /// <exception cref="CampfireMigrationException">
     /// The database could not be reached, or what was made could not be made or removed; the message says what is left.
     /// </exception>
@@ -46,6 +46,8 @@ public sealed partial class CampfireDoctor
             throw new ArgumentException("The project's URL must begin with http:// or https://.", nameof(target));
         if (string.IsNullOrWhiteSpace(target.AnonKey) || string.IsNullOrWhiteSpace(target.JwtSecret))
             throw new ArgumentException("The project's anon key and JWT secret must not be empty.", nameof(target));
+        if ($"{target.AnonKey}{target.ServiceKey}".Any(character => character is <= ' ' or > '~'))
+            throw new ArgumentException("A key holds a space, a line break or another character that no key has.", nameof(target));
         if (target.ServiceKey is not null && string.IsNullOrWhiteSpace(target.ServiceKey))
             throw new ArgumentException("The service key must not be empty; leave it out to go without.", nameof(target));
     }

@@ -179,6 +179,7 @@ public sealed class LiveFindingTests
         Assert.That(() => ExamineAsync(new LiveTarget { Url = _emulator.Url, AnonKey = "", JwtSecret = "s" }), Throws.ArgumentException);
         Assert.That(() => ExamineAsync(new LiveTarget { Url = _emulator.Url, AnonKey = "a", JwtSecret = " " }), Throws.ArgumentException);
         Assert.That(() => ExamineAsync(CreateTarget(serviceKey: "")), Throws.ArgumentException);
+        Assert.That(() => ExamineAsync(CreateTarget(anonKey: _emulator.AnonKey + "\n")), Throws.ArgumentException);
     }
 
     private async Task AssertAsync(
