@@ -6,6 +6,7 @@ var root = new RootCommand("Campfire.Realtime: live support chat on Supabase Rea
     UpCommand.Create(),
     MigrateCommand.Create(),
     MigrationsCommand.Create(),
+    DoctorCommand.Create(),
 };
 
 // Ctrl-C and SIGTERM cancel the command, which then has the time to stop its database.

@@ -192,7 +192,7 @@ public sealed partial class CampfireMigrator
     private async Task<IReadOnlyList<CampfireMigration>> PlanAsync(MigrationSession session, CancellationToken cancellationToken) =>
         MigrationPlan.FindPending(_migrations, await session.ReadJournalAsync(cancellationToken).ConfigureAwait(false));
 
-    private static Func<NpgsqlConnection> CreateFactory(string connectionString)
+    internal static Func<NpgsqlConnection> CreateFactory(string connectionString)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
 

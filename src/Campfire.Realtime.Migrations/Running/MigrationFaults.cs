@@ -88,7 +88,7 @@ internal static class MigrationFaults
     }
 
     // Details quote rows ('Key (email)=(…) already exists'), and whoever logs our exception logs the inner one as well.
-    private static PostgresException Redact(PostgresException exception) => new(
+    public static PostgresException Redact(PostgresException exception) => new(
         exception.MessageText,
         exception.Severity,
         exception.InvariantSeverity,
@@ -106,7 +106,7 @@ internal static class MigrationFaults
         routine: exception.Routine);
 
     // Unlike Message, MessageText leaves the detail out.
-    private static string MessageOf(NpgsqlException exception) =>
+    public static string MessageOf(NpgsqlException exception) =>
         exception is PostgresException told ? $"{told.MessageText} (SQLSTATE {told.SqlState})." : exception.Message;
 
     private static CampfireMigrationException Broken(string step, string? migrationName, NpgsqlException exception) => new(
