@@ -168,12 +168,17 @@ begin
               'prepare_conversation_trigger', 'write_conversation_events_insert_trigger', 'write_conversation_events_trigger',
               'prepare_message_trigger', 'record_message_trigger', 'prepare_message_change_trigger', 'record_message_change_trigger')
         union all
-        select 'Anybody could make himself an agent: public.organization_members has no row level security. '
-            || 'Write policies that say who may change it, then: alter table public.organization_members enable row level security;'
-        from pg_catalog.pg_class
-        where relnamespace = 'public'::regnamespace and relname = 'organization_members' and relkind = 'r' and not relrowsecurity
-          and (has_table_privilege('anon', oid, 'insert, update') or has_any_column_privilege('anon', oid, 'insert, update')
-              or has_table_privilege('authenticated', oid, 'insert, update') or has_any_column_privilege('authenticated', oid, 'insert, update'))
+        select format('public.%s has no row level security, so anybody could %s. '
+                || 'Write policies that say who may change it, then: alter table public.%1$s enable row level security;',
+            class.relname,
+            case class.relname when 'organizations' then 'delete an organization with its conversations' else 'make himself an agent' end)
+        from pg_catalog.pg_class class
+        cross join (values ('anon'), ('authenticated')) as role (name)
+        where class.relnamespace = 'public'::regnamespace and class.relkind = 'r' and not class.relrowsecurity
+          and class.relname in ('organizations', 'organization_members')
+          and (has_table_privilege(role.name, class.oid, 'insert, update, delete, truncate')
+              or has_any_column_privilege(role.name, class.oid, 'insert, update'))
+        group by class.relname
         union all
         select case
             when puballtables then 'The publication supabase_realtime is FOR ALL TABLES, so it cannot be limited to scalar columns. '

@@ -5,6 +5,7 @@
 do $$
 declare
     v_table regclass;
+    v_columns text[];
 begin
     if not exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime') then
         create publication supabase_realtime;
@@ -26,11 +27,26 @@ begin
     alter table public.conversations replica identity default;
     alter table public.messages replica identity default;
 
-    alter publication supabase_realtime add table
-        public.conversations (id, organization_id, customer_name, customer_email, created_at, updated_at),
-        public.messages (
-            id, conversation_id, organization_id, content, sender_type, sender_name, sender_email, created_at),
-        public.realtime_conversations;
+    -- Where an adopted table has an enum, that column stays out.
+    for v_table, v_columns in
+        select listed.table_name::regclass, array(
+            select quote_ident(column_name)
+            from unnest(listed.columns) with ordinality as part (column_name, position)
+            join pg_catalog.pg_attribute attribute
+                on attribute.attrelid = listed.table_name::regclass and attribute.attname = column_name
+            join pg_catalog.pg_type type on type.oid = attribute.atttypid and type.typtype = 'b'
+            order by position)
+        from (values
+            ('public.conversations',
+                '{id,organization_id,customer_name,customer_email,created_at,updated_at}'::text[]),
+            ('public.messages',
+                '{id,conversation_id,organization_id,content,sender_type,sender_name,sender_email,created_at}')
+        ) as listed (table_name, columns)
+    loop
+        execute format(
+            'alter publication supabase_realtime add table %s (%s)', v_table, array_to_string(v_columns, ', '));
+    end loop;
+    alter publication supabase_realtime add table public.realtime_conversations;
 end
 $$;
 

@@ -123,7 +123,7 @@ public sealed class AdoptedDatabaseTests : AdoptionFixture
 
         Assert.That(
             await ListAsync("select tablename || ' ' || cardinality(attnames) from pg_publication_tables where pubname = 'supabase_realtime' order by 1"),
-            Is.EqualTo(new[] { "conversations 6", "messages 8", "realtime_conversations 20", "tickets 2" }));
+            Is.EqualTo(new[] { "conversations 6", "messages 7", "realtime_conversations 20", "tickets 2" }));
         await ExecuteAsync("update conversations set satisfaction = 5; update messages set is_internal = true");
         Assert.That(await ListAsync("select note from realtime_conversations"), Is.EqualTo(new[] { "kept", "kept" }));
     }
@@ -271,6 +271,16 @@ public sealed class AdoptedDatabaseTests : AdoptionFixture
         Assert.That(preview.Untried, Is.Empty);
         Assert.That(await ReadAsync<string>(Catalogue.Query), Is.EqualTo(before));
         Assert.That(await ReadAsync<bool>("select to_regnamespace('campfire') is null"), Is.True);
+    }
+
+    [Test]
+    public async Task Doctor_finds_nothing_in_an_adopted_database()
+    {
+        await MigrateAsync();
+
+        DoctorReport report = await new CampfireDoctor(ConnectionString).ExamineAsync();
+
+        Assert.That(report.Findings, Is.Empty);
     }
 
     [Test]

@@ -48,7 +48,9 @@ public sealed class ObstacleTests : AdoptionFixture
     [TestCase("create trigger record_message_trigger after insert on messages for each row execute function note_change()",
         "public.messages has a trigger record_message_trigger, a name that Campfire uses. Rename it: alter trigger record_message_trigger on public.messages rename to …;")]
     [TestCase("alter table organization_members disable row level security",
-        "Anybody could make himself an agent: public.organization_members has no row level security. Write policies that say who may change it, then: alter table public.organization_members enable row level security;")]
+        "public.organization_members has no row level security, so anybody could make himself an agent. Write policies that say who may change it, then: alter table public.organization_members enable row level security;")]
+    [TestCase("alter table organizations disable row level security",
+        "public.organizations has no row level security, so anybody could delete an organization with its conversations. Write policies that say who may change it, then: alter table public.organizations enable row level security;")]
     [TestCase("update messages set sender_type = 'bot' where sender_type = 'ai'",
         "messages.sender_type holds bot. Campfire knows visitor, agent, ai, system; change the others first: update public.messages set sender_type = … where sender_type = …;")]
     [TestCase("drop trigger sync_realtime_conversations_trigger on conversations; alter table conversations alter column organization_id drop not null; update conversations set organization_id = null where channel = 'mail'",

@@ -10,6 +10,8 @@ create table public.organizations (
     title text not null,
     plan text not null default 'free'
 );
+alter table public.organizations enable row level security;
+create policy organizations_read on public.organizations for select to authenticated using (plan = 'paid');
 create table public.organization_members (
     id bigint generated always as identity primary key,
     organization_id uuid not null references public.organizations,
