@@ -96,7 +96,7 @@ declare
     v_caller record;
     v_conversations jsonb;
 begin
-    select * into v_caller from campfire.caller();
+    v_caller := campfire.caller();
     if not (coalesce(v_caller.kind, '') = 'server'
             and exists (select from public.organizations where id = p_organization_id))
         and not campfire.is_member(p_organization_id)
