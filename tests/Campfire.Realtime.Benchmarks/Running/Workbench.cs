@@ -30,7 +30,9 @@ internal sealed class Workbench(bool isQuick) : IAsyncDisposable
     {
         string server = await (_small ?? _large ?? await SmallAsync(cancellationToken)).DescribeAsync(cancellationToken);
         string size = isQuick ? ", quick" : "";
-        return $"{RuntimeInformation.OSDescription.Trim()}, {Environment.ProcessorCount} cores, {RuntimeInformation.FrameworkDescription}; "
+        // Figures of a machine that is busy with something else say little, and the reader must be able to tell.
+        string load = File.Exists("/proc/loadavg") ? $" (load {(await File.ReadAllTextAsync("/proc/loadavg", cancellationToken)).Split(' ')[0]})" : "";
+        return $"{RuntimeInformation.OSDescription.Trim()}, {Environment.ProcessorCount} cores{load}, {RuntimeInformation.FrameworkDescription}; "
             + $"{server}; median of {Rounds} rounds of {Calls} calls{size}.";
     }
 
