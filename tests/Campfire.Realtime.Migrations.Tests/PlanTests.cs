@@ -7,6 +7,7 @@ namespace Campfire.Realtime.Migrations.Tests;
 public sealed class PlanTests
 {
     private const int Rows = 5_000;
+    private const int Conversations = 500;
 
     [Test]
     public async Task Reading_the_log_uses_indexes_only()
@@ -52,7 +53,10 @@ public sealed class PlanTests
             "insert into public.conversation_events (conversation_id, sequence, event, message_id, actor_type) "
                 + "select $1, number, 'message:created', gen_random_uuid(), 'visitor' from generate_series(2, $2) number",
             conversationId, Rows);
-        await connection.ExecuteAsync("analyze public.organization_members, public.conversation_events");
+        await connection.ExecuteAsync(
+            "insert into public.conversations (organization_id, visitor_id) select $1, gen_random_uuid() from generate_series(1, $2)",
+            organizationId, Conversations);
+        await connection.ExecuteAsync("analyze public.organization_members, public.conversation_events, public.conversations");
         List<string> lines = await connection.ListAsync<string>("explain (costs off) " + sql, parameters);
         return string.Join('\n', lines);
     }

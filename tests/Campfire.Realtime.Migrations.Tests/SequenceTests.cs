@@ -114,6 +114,8 @@ public sealed class SequenceTests
         }));
     }
 
+    // Alone, because PostgreSQL takes 100 connections, and each writer has one.
+    [NonParallelizable]
     [TestCase(50, TestName = "Fifty_writers_on_fifty_conversations_leave_no_hole_and_no_deadlock")]
     [TestCase(1, TestName = "Fifty_writers_on_one_conversation_leave_no_hole_and_no_deadlock")]
     public async Task Fifty_writers_leave_no_hole_and_no_deadlock(int conversations)
