@@ -6,15 +6,6 @@ with expected (table_name, name, function_name, definition) as (values
         'before insert or update on public.conversations for each row execute function campfire.prepare_conversation()'),
     ('public.conversations', 'sync_realtime_conversations_trigger', 'campfire.sync_realtime_conversations()',
         'after insert or update or delete on public.conversations for each row execute function campfire.sync_realtime_conversations()'),
-    ('public.conversations', 'write_conversation_events_insert_trigger', 'campfire.write_conversation_events()',
-        'after insert on public.conversations for each row execute function campfire.write_conversation_events()'),
-    ('public.conversations', 'write_conversation_events_trigger', 'campfire.write_conversation_events()',
-        'after update on public.conversations for each row when '
-            || '((old.status, old.assigned_agent_id, old.priority, old.tags, old.customer_name, old.customer_email, '
-            || 'old.handler_type, old.handler_id, old.handler_epoch, old.handover_requested_at) is distinct from '
-            || '(new.status, new.assigned_agent_id, new.priority, new.tags, new.customer_name, new.customer_email, '
-            || 'new.handler_type, new.handler_id, new.handler_epoch, new.handover_requested_at)) '
-            || 'execute function campfire.write_conversation_events()'),
     ('public.messages', 'prepare_message_trigger', 'campfire.prepare_message()',
         'before insert on public.messages for each row execute function campfire.prepare_message()'),
     ('public.messages', 'record_message_trigger', 'campfire.record_message()',

@@ -165,8 +165,7 @@ begin
         join pg_catalog.pg_class class on class.oid = event_trigger.tgrelid
         where class.relnamespace = 'public'::regnamespace
           and event_trigger.tgname in (
-              'prepare_conversation_trigger', 'write_conversation_events_insert_trigger', 'write_conversation_events_trigger',
-              'prepare_message_trigger', 'record_message_trigger', 'prepare_message_change_trigger', 'record_message_change_trigger')
+              'prepare_conversation_trigger', 'prepare_message_trigger', 'record_message_trigger', 'prepare_message_change_trigger', 'record_message_change_trigger')
         union all
         select format('public.%s has no row level security, so anybody could %s. '
                 || 'Write policies that say who may change it, then: alter table public.%1$s enable row level security;',

@@ -1,17 +1,6 @@
 -- Who calls, and what they may see. Everything here answers "nobody" to a forged or broken token;
 -- nothing raises.
 
-create function campfire.claims() returns jsonb
-language plpgsql stable
-set search_path = ''
-as $$
-begin
-    return nullif(current_setting('request.jwt.claims', true), '')::jsonb;
-exception when data_exception or program_limit_exceeded then
-    return null;
-end
-$$;
-
 -- kind is 'server' (service_role, or a database user that has its rights), 'user' (a signed-in user, who
 -- may be an agent), 'visitor', or null for nobody.
 -- The role comes from SET ROLE, which PostgREST and Realtime do from the verified token, and which
@@ -24,6 +13,9 @@ as $$
 declare
     v_role text := coalesce(nullif(current_setting('role', true), 'none'), session_user);
     v_claims jsonb;
+    v_id text;
+    v_organization_id text;
+    v_conversation_id text;
 begin
     if v_role not in ('anon', 'authenticated') then
         if pg_has_role(v_role, 'service_role', 'usage') then
@@ -32,20 +24,28 @@ begin
         return;
     end if;
 
-    v_claims := campfire.claims();
-    id := campfire.to_uuid(v_claims ->> 'sub');
-    if id is null then
-        return;
-    end if;
-    if v_role = 'authenticated' then
+    v_claims := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    v_id := lower(v_claims ->> 'sub');
+    id := v_id::uuid;
+    -- Only the canonical form counts; the cast also takes braces, and digits without hyphens.
+    if id is null or id::text <> v_id then
+        id := null;
+    elsif v_role = 'authenticated' then
         kind := 'user';
     elsif v_claims -> 'campfire' ->> 'kind' = 'visitor' then
-        organization_id := campfire.to_uuid(v_claims -> 'campfire' ->> 'org');
-        conversation_id := campfire.to_uuid(v_claims -> 'campfire' ->> 'conv');
-        if organization_id is not null and conversation_id is not null then
+        v_organization_id := lower(v_claims -> 'campfire' ->> 'org');
+        v_conversation_id := lower(v_claims -> 'campfire' ->> 'conv');
+        organization_id := v_organization_id::uuid;
+        conversation_id := v_conversation_id::uuid;
+        if organization_id::text = v_organization_id and conversation_id::text = v_conversation_id then
             kind := 'visitor';
         end if;
     end if;
+exception when data_exception or program_limit_exceeded then
+    kind := null;
+    id := null;
+    organization_id := null;
+    conversation_id := null;
 end
 $$;
 
@@ -56,7 +56,7 @@ as $$
 declare
     v_caller record;
 begin
-    select * into v_caller from campfire.caller();
+    v_caller := campfire.caller();
     return coalesce(v_caller.kind = 'user', false) and exists (
         select from public.organization_members
         where organization_id = p_organization_id and user_id = v_caller.id);
@@ -71,7 +71,7 @@ as $$
 declare
     v_caller record;
 begin
-    select * into v_caller from campfire.caller();
+    v_caller := campfire.caller();
     if v_caller.kind = 'user' then
         return query
             select organization_id from public.organization_members
@@ -88,7 +88,7 @@ as $$
 declare
     v_caller record;
 begin
-    select * into v_caller from campfire.caller();
+    v_caller := campfire.caller();
     if v_caller.kind = 'visitor' then
         return (
             select conversation.id from public.conversations conversation
@@ -114,7 +114,7 @@ declare
     v_caller record;
     v_conversation record;
 begin
-    select * into v_caller from campfire.caller();
+    v_caller := campfire.caller();
     select
         conversation.organization_id, conversation.visitor_id,
         conversation.customer_name, conversation.customer_email,
@@ -173,7 +173,7 @@ declare
     v_organization_id uuid;
     v_resource text;
 begin
-    select * into v_caller from campfire.caller();
+    v_caller := campfire.caller();
     if v_caller.kind is null then
         return false;
     end if;
@@ -207,7 +207,8 @@ begin
 
     v_match := regexp_match(v_resource, '^user:' || v_uuid || '(?::(?:notifications|presence|activity))?$');
     if v_match is not null then
-        return v_caller.kind = 'server' or (v_caller.kind = 'user' and v_caller.id = v_match[1]::uuid);
+        return v_caller.kind = 'server'
+            or (v_caller.id = v_match[1]::uuid and campfire.is_member(v_organization_id));
     end if;
 
     v_match := regexp_match(v_resource, '^widget:visitor:' || v_uuid || '$');

@@ -4,6 +4,9 @@ create function campfire.conversation_payload(p_row public.realtime_conversation
 language plpgsql stable
 set search_path = ''
 as $$
+declare
+    -- As campfire.iso_time; five calls of it cost as much as the rest.
+    v_iso constant text := 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
 begin
     return jsonb_build_object(
         'id', p_row.id,
@@ -17,14 +20,14 @@ begin
         'handler_type', p_row.handler_type,
         'handler_id', p_row.handler_id,
         'handler_epoch', p_row.handler_epoch,
-        'handover_requested_at', campfire.iso_time(p_row.handover_requested_at),
+        'handover_requested_at', to_char(p_row.handover_requested_at at time zone 'UTC', v_iso),
         'version', p_row.version,
         'last_sequence', p_row.last_sequence,
         'last_message_preview', p_row.last_message_preview,
-        'last_message_at', campfire.iso_time(p_row.last_message_at),
+        'last_message_at', to_char(p_row.last_message_at at time zone 'UTC', v_iso),
         'last_message_sender_type', p_row.last_message_sender_type,
-        'created_at', campfire.iso_time(p_row.created_at),
-        'updated_at', campfire.iso_time(p_row.updated_at));
+        'created_at', to_char(p_row.created_at at time zone 'UTC', v_iso),
+        'updated_at', to_char(p_row.updated_at at time zone 'UTC', v_iso));
 end
 $$;
 
@@ -96,7 +99,8 @@ begin
         new.updated_at := coalesce(new.updated_at, new.created_at);
     end if;
     -- The columns of an adopted table may be text, or an enum with further labels.
-    if new.status is null or new.priority is null or new.status::text <> all (array['open', 'pending', 'assigned', 'closed', 'archived'])
+    if new.status is null or new.priority is null
+        or new.status::text <> all (array['open', 'pending', 'assigned', 'closed', 'archived'])
         or new.priority::text <> all (array['low', 'medium', 'high', 'urgent'])
     then
         perform campfire.invalid(
@@ -110,6 +114,21 @@ begin
         new.last_message_preview := null;
         new.last_message_at := null;
         new.last_message_sender_type := null;
+        return new;
+    end if;
+
+    -- The common case, a message, which changes nothing but the counters.
+    if pg_trigger_depth() > 1
+        and (new.id, new.organization_id, new.visitor_id, new.status, new.priority, new.tags, new.assigned_agent_id,
+                new.customer_name, new.customer_email, new.handler_type, new.handler_id, new.handler_epoch,
+                new.handover_requested_at, new.handover_reason, new.handover_summary)
+            is not distinct from
+            (old.id, old.organization_id, old.visitor_id, old.status, old.priority, old.tags, old.assigned_agent_id,
+                old.customer_name, old.customer_email, old.handler_type, old.handler_id, old.handler_epoch,
+                old.handover_requested_at, old.handover_reason, old.handover_summary)
+    then
+        new.version := old.version + 1;
+        new.updated_at := clock_timestamp();
         return new;
     end if;
 
@@ -144,6 +163,69 @@ begin
 end
 $$;
 
+-- conversation:* carries the conversation; ai:handover:* what the humans, or the program that waits for them, need.
+create function campfire.write_conversation_events(
+    p_old public.conversations, p_new public.conversations) returns void
+language plpgsql security definer
+set search_path = ''
+as $$
+declare
+    v_events text[] := case
+        when p_old.id is null then '{conversation:created}' else campfire.conversation_changes(p_old, p_new)
+    end;
+    v_event text;
+    v_caller record;
+    v_conversation jsonb;
+    v_payload jsonb;
+    v_sequence bigint;
+    v_topic text := 'bcast:org:' || p_new.organization_id;
+begin
+    v_caller := campfire.caller();
+    select campfire.conversation_payload(mirror) into v_conversation
+    from public.realtime_conversations mirror where mirror.id = p_new.id;
+
+    v_sequence := p_new.last_sequence - cardinality(v_events);
+    foreach v_event in array v_events
+    loop
+        v_sequence := v_sequence + 1;
+        -- realtime.send adds an id where there is none; the log must tell the same.
+        v_payload := case v_event
+            when 'ai:handover:requested' then jsonb_build_object(
+                'id', gen_random_uuid(),
+                'sequence', v_sequence,
+                'conversation_id', p_new.id,
+                'organization_id', p_new.organization_id,
+                'reason', p_new.handover_reason,
+                'summary', p_new.handover_summary,
+                'requested_at', campfire.iso_time(p_new.handover_requested_at))
+            when 'ai:handover:completed' then jsonb_build_object(
+                'id', gen_random_uuid(),
+                'sequence', v_sequence,
+                'conversation_id', p_new.id,
+                'organization_id', p_new.organization_id,
+                'handler_type', p_new.handler_type,
+                'handler_id', p_new.handler_id,
+                'handler_epoch', p_new.handler_epoch)
+            else v_conversation || jsonb_build_object('sequence', v_sequence)
+        end;
+        insert into public.conversation_events (
+            conversation_id, sequence, event, actor_type, actor_id, data, created_at)
+        values (
+            p_new.id, v_sequence, v_event,
+            case v_caller.kind when 'visitor' then 'visitor' when 'user' then 'agent' else 'system' end,
+            v_caller.id, v_payload, clock_timestamp());
+        perform realtime.send(v_payload, v_event, v_topic || ':conv:' || p_new.id, true);
+        perform realtime.send(
+            case when v_event like 'ai:%' then v_payload else v_conversation end, v_event, v_topic, true);
+        if v_event = 'conversation:created' then
+            perform realtime.send(v_conversation, v_event, v_topic || ':conversations', true);
+        end if;
+    end loop;
+end
+$$;
+
+-- Keeps the mirror, and then tells what changed, which carries the mirror. One trigger for both: the condition of
+-- a second one would be parsed again for each message.
 create function campfire.sync_realtime_conversations() returns trigger
 language plpgsql security definer
 set search_path = ''
@@ -153,94 +235,46 @@ begin
         delete from public.realtime_conversations where id = old.id;
         return null;
     end if;
-    insert into public.realtime_conversations as mirror (
-        id, organization_id, visitor_id, customer_name, customer_email, status, priority,
-        assigned_agent_id, handler_type, handler_id, handler_epoch, handover_requested_at, version, last_sequence,
-        last_message_preview, last_message_at, last_message_sender_type, created_at, updated_at)
-    values (
-        new.id, new.organization_id, new.visitor_id, new.customer_name, new.customer_email, new.status,
-        new.priority, new.assigned_agent_id, new.handler_type, new.handler_id, new.handler_epoch,
-        new.handover_requested_at, new.version, new.last_sequence, new.last_message_preview, new.last_message_at,
-        new.last_message_sender_type, new.created_at, new.updated_at)
-    on conflict (id) do update set
-        customer_name = excluded.customer_name,
-        customer_email = excluded.customer_email,
-        status = excluded.status,
-        priority = excluded.priority,
-        assigned_agent_id = excluded.assigned_agent_id,
-        handler_type = excluded.handler_type,
-        handler_id = excluded.handler_id,
-        handler_epoch = excluded.handler_epoch,
-        handover_requested_at = excluded.handover_requested_at,
-        version = excluded.version,
-        last_sequence = excluded.last_sequence,
-        last_message_preview = excluded.last_message_preview,
-        last_message_at = excluded.last_message_at,
-        last_message_sender_type = excluded.last_message_sender_type,
-        created_at = excluded.created_at,
-        updated_at = excluded.updated_at;
-    return null;
-end
-$$;
-
--- conversation:* carries the conversation; ai:handover:* what the humans, or the program that waits for them, need.
-create function campfire.write_conversation_events() returns trigger
-language plpgsql security definer
-set search_path = ''
-as $$
-declare
-    v_events text[] := '{conversation:created}';
-    v_event text;
-    v_caller record;
-    v_conversation jsonb;
-    v_payload jsonb;
-    v_sequence bigint;
-    v_topic text := 'bcast:org:' || new.organization_id;
-begin
-    if tg_op = 'UPDATE' then
-        v_events := campfire.conversation_changes(old, new);
-    end if;
-    select * into v_caller from campfire.caller();
-    select campfire.conversation_payload(mirror) into v_conversation
-    from public.realtime_conversations mirror where mirror.id = new.id;
-
-    v_sequence := new.last_sequence - cardinality(v_events);
-    foreach v_event in array v_events
-    loop
-        v_sequence := v_sequence + 1;
-        -- realtime.send adds an id where there is none; the log must tell the same.
-        v_payload := case v_event
-            when 'ai:handover:requested' then jsonb_build_object(
-                'id', gen_random_uuid(),
-                'sequence', v_sequence,
-                'conversation_id', new.id,
-                'organization_id', new.organization_id,
-                'reason', new.handover_reason,
-                'summary', new.handover_summary,
-                'requested_at', campfire.iso_time(new.handover_requested_at))
-            when 'ai:handover:completed' then jsonb_build_object(
-                'id', gen_random_uuid(),
-                'sequence', v_sequence,
-                'conversation_id', new.id,
-                'organization_id', new.organization_id,
-                'handler_type', new.handler_type,
-                'handler_id', new.handler_id,
-                'handler_epoch', new.handler_epoch)
-            else v_conversation || jsonb_build_object('sequence', v_sequence)
-        end;
-        insert into public.conversation_events (
-            conversation_id, sequence, event, actor_type, actor_id, data, created_at)
+    update public.realtime_conversations set
+        customer_name = new.customer_name,
+        customer_email = new.customer_email,
+        status = new.status,
+        priority = new.priority,
+        assigned_agent_id = new.assigned_agent_id,
+        handler_type = new.handler_type,
+        handler_id = new.handler_id,
+        handler_epoch = new.handler_epoch,
+        handover_requested_at = new.handover_requested_at,
+        version = new.version,
+        last_sequence = new.last_sequence,
+        last_message_preview = new.last_message_preview,
+        last_message_at = new.last_message_at,
+        last_message_sender_type = new.last_message_sender_type,
+        created_at = new.created_at,
+        updated_at = new.updated_at
+    where id = new.id;
+    if not found then
+        insert into public.realtime_conversations (
+            id, organization_id, visitor_id, customer_name, customer_email, status, priority,
+            assigned_agent_id, handler_type, handler_id, handler_epoch, handover_requested_at, version, last_sequence,
+            last_message_preview, last_message_at, last_message_sender_type, created_at, updated_at)
         values (
-            new.id, v_sequence, v_event,
-            case v_caller.kind when 'visitor' then 'visitor' when 'user' then 'agent' else 'system' end,
-            v_caller.id, v_payload, clock_timestamp());
-        perform realtime.send(v_payload, v_event, v_topic || ':conv:' || new.id, true);
-        perform realtime.send(
-            case when v_event like 'ai:%' then v_payload else v_conversation end, v_event, v_topic, true);
-        if v_event = 'conversation:created' then
-            perform realtime.send(v_conversation, v_event, v_topic || ':conversations', true);
-        end if;
-    end loop;
+            new.id, new.organization_id, new.visitor_id, new.customer_name, new.customer_email, new.status,
+            new.priority, new.assigned_agent_id, new.handler_type, new.handler_id, new.handler_epoch,
+            new.handover_requested_at, new.version, new.last_sequence, new.last_message_preview, new.last_message_at,
+            new.last_message_sender_type, new.created_at, new.updated_at);
+    end if;
+
+    if tg_op = 'INSERT' then
+        perform campfire.write_conversation_events(null, new);
+    elsif (new.status, new.priority, new.tags, new.assigned_agent_id, new.customer_name, new.customer_email,
+            new.handler_type, new.handler_id, new.handler_epoch, new.handover_requested_at)
+        is distinct from
+        (old.status, old.priority, old.tags, old.assigned_agent_id, old.customer_name, old.customer_email,
+            old.handler_type, old.handler_id, old.handler_epoch, old.handover_requested_at)
+    then
+        perform campfire.write_conversation_events(old, new);
+    end if;
     return null;
 end
 $$;
@@ -251,32 +285,16 @@ create trigger prepare_conversation_trigger
     before insert or update on public.conversations
     for each row execute function campfire.prepare_conversation();
 
--- Triggers fire in the order of their names: the mirror must be written before the events, which carry it.
 -- The system that this replaces had a trigger of this name for a mirror of its own.
 drop trigger if exists sync_realtime_conversations_trigger on public.conversations;
 create trigger sync_realtime_conversations_trigger
     after insert or update or delete on public.conversations
     for each row execute function campfire.sync_realtime_conversations();
 
-create trigger write_conversation_events_insert_trigger
-    after insert on public.conversations
-    for each row execute function campfire.write_conversation_events();
-
--- The condition spares the common case, a stored message, the call.
-create trigger write_conversation_events_trigger
-    after update on public.conversations
-    for each row
-    when ((old.status, old.assigned_agent_id, old.priority, old.tags, old.customer_name, old.customer_email,
-            old.handler_type, old.handler_id, old.handler_epoch, old.handover_requested_at)
-        is distinct from
-        (new.status, new.assigned_agent_id, new.priority, new.tags, new.customer_name, new.customer_email,
-            new.handler_type, new.handler_id, new.handler_epoch, new.handover_requested_at))
-    execute function campfire.write_conversation_events();
-
 -- Conversations that were there before Campfire begin their log here. While they are filled in, nothing may
 -- fire that the application does with its rows.
 
-create function campfire.pause_triggers(p_table regclass, p_except text default null) returns jsonb
+create function campfire.pause_triggers(p_table regclass) returns jsonb
 language plpgsql
 set search_path = ''
 as $$
@@ -286,7 +304,7 @@ declare
 begin
     for v_trigger in
         select tgname, tgenabled from pg_catalog.pg_trigger
-        where tgrelid = p_table and not tgisinternal and tgenabled <> 'D' and tgname is distinct from p_except
+        where tgrelid = p_table and not tgisinternal and tgenabled <> 'D'
     loop
         execute format('alter table %s disable trigger %I', p_table, v_trigger.tgname);
         v_paused := v_paused || jsonb_build_object(v_trigger.tgname, v_trigger.tgenabled);
@@ -313,15 +331,14 @@ begin
 end
 $$;
 
-revoke all on function campfire.pause_triggers(regclass, text), campfire.resume_triggers(regclass, jsonb) from public;
+revoke all on function campfire.pause_triggers(regclass), campfire.resume_triggers(regclass, jsonb) from public;
 
 do $$
 declare
     v_paused jsonb;
 begin
     lock table public.conversations in share row exclusive mode;
-    v_paused := campfire.pause_triggers('public.conversations', p_except => 'sync_realtime_conversations_trigger');
-
+    v_paused := campfire.pause_triggers('public.conversations');
     -- Dynamic, because the label may be one that this migration has added to the application's enum.
     if exists (select from public.conversations where status is null) then
         execute $sql$ update public.conversations set status = 'open' where status is null $sql$;
@@ -329,13 +346,17 @@ begin
     if exists (select from public.conversations where priority is null) then
         execute $sql$ update public.conversations set priority = 'medium' where priority is null $sql$;
     end if;
-    -- The mirror's trigger fires for each.
     update public.conversations set
         visitor_id = coalesce(visitor_id, gen_random_uuid()),
         handler_type = coalesce(handler_type, 'none'),
         created_at = coalesce(created_at, updated_at, now()),
-        updated_at = coalesce(updated_at, created_at, now()),
-        last_sequence = 1;
+        updated_at = coalesce(updated_at, created_at, now())
+    where visitor_id is null or handler_type is null or created_at is null or updated_at is null;
+
+    -- The mirror's trigger writes each row's; a change of the counter alone is no event.
+    set constraints all immediate;
+    alter table public.conversations enable trigger sync_realtime_conversations_trigger;
+    update public.conversations set last_sequence = 1;
     perform campfire.resume_triggers('public.conversations', v_paused);
     -- What never changes is not written to a row that an adopted mirror has already.
     update public.realtime_conversations mirror set

@@ -19,6 +19,8 @@ language plpgsql stable
 set search_path = ''
 as $$
 declare
+    -- As campfire.iso_time, without a call of it.
+    v_iso constant text := 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
     v_payload jsonb := jsonb_build_object(
         'sequence', p_row.sequence,
         'id', p_row.id,
@@ -31,16 +33,16 @@ declare
         'sender_email', p_row.sender_email,
         'attachments', coalesce(p_row.attachments, '[]'),
         'metadata', coalesce(p_row.metadata, '{}'),
-        'created_at', campfire.iso_time(p_row.created_at));
+        'created_at', to_char(p_row.created_at at time zone 'UTC', v_iso));
 begin
     if p_row.edited_at is not null then
-        v_payload := v_payload || jsonb_build_object('edited_at', campfire.iso_time(p_row.edited_at));
+        v_payload := v_payload || jsonb_build_object('edited_at', to_char(p_row.edited_at at time zone 'UTC', v_iso));
     end if;
     -- An adopted message may still have what its deletion took away, or attachments in a shape of its own.
     if p_row.deleted_at is not null then
         v_payload := v_payload || jsonb_build_object(
             'content', '', 'attachments', '[]'::jsonb, 'metadata', '{}'::jsonb,
-            'deleted_at', campfire.iso_time(p_row.deleted_at));
+            'deleted_at', to_char(p_row.deleted_at at time zone 'UTC', v_iso));
     elsif p_row.attachments <> '[]' then
         v_payload := v_payload || jsonb_build_object('attachments', campfire.known_attachments(p_row.attachments));
     end if;
@@ -137,20 +139,25 @@ set search_path = ''
 as $$
 declare
     v_now timestamptz := clock_timestamp();
+    v_day date := (v_now at time zone 'UTC')::date;
     v_settings campfire.settings;
     v_rate campfire.visitor_rates;
     v_wait numeric;
 begin
     select * into v_settings from campfire.settings;
-    insert into campfire.visitor_rates as rate (conversation_id, recent, day, day_messages)
-    values (p_conversation_id, array[v_now], (v_now at time zone 'UTC')::date, 1)
-    on conflict (conversation_id) do update set
+    update campfire.visitor_rates rate set
         -- One more than may come within the window.
         recent = case when v_settings.visitor_burst_messages is null then '{}' else
             (rate.recent || v_now)[greatest(cardinality(rate.recent) + 1 - v_settings.visitor_burst_messages, 1):] end,
-        day = excluded.day,
-        day_messages = case when rate.day = excluded.day then rate.day_messages + 1 else 1 end
+        day = v_day,
+        day_messages = case when rate.day = v_day then rate.day_messages + 1 else 1 end
+    where rate.conversation_id = p_conversation_id
     returning * into v_rate;
+    if not found then
+        insert into campfire.visitor_rates (conversation_id, recent, day, day_messages)
+        values (p_conversation_id, array[v_now], v_day, 1)
+        returning * into v_rate;
+    end if;
 
     if cardinality(v_rate.recent) > v_settings.visitor_burst_messages
         and v_rate.recent[1] > v_now - v_settings.visitor_burst_window
@@ -191,7 +198,7 @@ declare
     v_sender record;
     v_conversation public.conversations;
 begin
-    select * into v_sender from campfire.require_participant(new.conversation_id, true);
+    v_sender := campfire.require_participant(new.conversation_id, true);
     if v_sender.kind = 'server' then
         new.sender_type := coalesce(new.sender_type, 'system');
         if new.sender_type::text not in ('visitor', 'agent', 'ai', 'system') then
@@ -300,8 +307,9 @@ declare
     v_conversation jsonb;
     v_topic text := 'bcast:org:' || new.organization_id;
 begin
-    -- Realtime drops what is too large without telling anybody.
-    if octet_length(v_payload::text) > 60000 then
+    -- Realtime drops what is too large without telling anybody. Escaped, a text has up to six times its length, and the
+    -- metadata have at most 8 kB: what is small needs no writing out.
+    if pg_column_size(v_payload) > 8000 and octet_length(v_payload::text) > 60000 then
         perform campfire.invalid(
             'The message with its attachments and metadata is larger than 60 kB.',
             'Split the text, or attach it as a file.');
@@ -369,7 +377,8 @@ begin
         message.sender_type::text, message.sender_id::text, message.created_at
     from public.messages message;
 
-    v_paused := campfire.pause_triggers('public.conversations', p_except => 'sync_realtime_conversations_trigger');
+    v_paused := campfire.pause_triggers('public.conversations');
+    alter table public.conversations enable trigger sync_realtime_conversations_trigger;
     update public.conversations conversation set
         last_sequence = newest.sequence,
         last_message_preview = case when newest.deleted_at is null then campfire.message_preview(newest.content, newest.attachments) end,
@@ -389,5 +398,5 @@ alter table public.messages
     alter column sequence set not null,
     add constraint messages_conversation_id_sequence_key unique (conversation_id, sequence);
 
-drop function campfire.pause_triggers(regclass, text);
+drop function campfire.pause_triggers(regclass);
 drop function campfire.resume_triggers(regclass, jsonb);

@@ -56,7 +56,7 @@ declare
     v_conversation jsonb;
     v_topic text := 'bcast:org:' || new.organization_id;
 begin
-    select * into v_caller from campfire.caller();
+    v_caller := campfire.caller();
     update public.conversations set
         last_sequence = last_sequence + 1,
         last_message_preview = case last_message_at

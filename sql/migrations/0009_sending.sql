@@ -108,7 +108,7 @@ begin
             'p_conversation_id and p_id are required.', 'Choose a UUID v7 as p_id; it makes retrying safe.');
     end if;
     if p_sender is not null then
-        select * into v_caller from campfire.caller();
+        v_caller := campfire.caller();
         if v_caller.kind is distinct from 'server' then
             perform campfire.invalid(
                 'p_sender may be stated by the server only.', 'Leave p_sender out; the token says who sends.');

@@ -33,7 +33,10 @@ begin
     select coalesce(jsonb_agg(
         jsonb_build_object('event', entry.event, 'payload', coalesce(
             entry.data,
-            (select campfire.message_event_payload(entry.event, entry.sequence, message)
+            (select case entry.event
+                when 'message:created' then campfire.message_payload(message)
+                else campfire.message_event_payload(entry.event, entry.sequence, message)
+             end
              from public.messages message where message.id = entry.message_id),
             -- Somebody deleted the row itself; the event keeps its place.
             jsonb_build_object('sequence', entry.sequence, 'id', entry.message_id, 'conversation_id', entry.conversation_id)))
@@ -96,7 +99,7 @@ declare
     v_caller record;
     v_conversations jsonb;
 begin
-    select * into v_caller from campfire.caller();
+    v_caller := campfire.caller();
     if not (coalesce(v_caller.kind, '') = 'server'
             and exists (select from public.organizations where id = p_organization_id))
         and not campfire.is_member(p_organization_id)

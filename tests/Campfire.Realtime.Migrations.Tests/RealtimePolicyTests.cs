@@ -44,6 +44,16 @@ public sealed class RealtimePolicyTests
             Is.EqualTo("---"));
     }
 
+    [Test]
+    public async Task Personal_topic_in_an_organization_is_for_its_members()
+    {
+        Tenant mine = await Tenant.CreateAsync();
+        Tenant theirs = await Tenant.CreateAsync();
+
+        Assert.That(
+            await RealtimeProbe.RunAsync(theirs.Agent, $"{mine.OrganizationTopic}:user:{theirs.AgentId}"), Is.EqualTo("---"));
+    }
+
     private static string Describe(IEnumerable<string> rights) =>
         string.Join(", ", _actors.Zip(rights, (actor, right) => $"{actor}: {right}"));
 

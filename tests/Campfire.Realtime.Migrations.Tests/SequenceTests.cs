@@ -114,6 +114,42 @@ public sealed class SequenceTests
         }));
     }
 
+    // Alone, because PostgreSQL takes 100 connections, and each writer has one.
+    [NonParallelizable]
+    [TestCase(50, TestName = "Fifty_writers_on_fifty_conversations_leave_no_hole_and_no_deadlock")]
+    [TestCase(1, TestName = "Fifty_writers_on_one_conversation_leave_no_hole_and_no_deadlock")]
+    public async Task Fifty_writers_leave_no_hole_and_no_deadlock(int conversations)
+    {
+        const int FiftyWriters = 50;
+        const int Messages = 6;
+        Tenant tenant = await Tenant.CreateAsync();
+        List<Caller> visitors = [];
+        for (int number = 0; number < conversations; number++)
+            visitors.Add(await tenant.CreateOtherVisitorAsync());
+        Guid[] ids = [.. visitors.Select(visitor => Json.Parse(visitor.Claims).GetProperty("campfire").GetProperty("conv").GetGuid())];
+
+        // Deadlocks would end a writer with an error.
+        await Task.WhenAll(Enumerable.Range(0, FiftyWriters).Select(async writer =>
+        {
+            for (int number = 0; number < Messages; number++)
+            {
+                await visitors[writer % conversations].CallAsync(
+                    "campfire_send_message($1, $2, $3)", ids[writer % conversations], Guid.CreateVersion7(), $"{writer}/{number}");
+            }
+        }));
+
+        long expected = 1 + (FiftyWriters / conversations * Messages);
+        Assert.That(
+            await Caller.Service.ListAsync<string>(
+                """
+                select count(*) || ' to ' || max(log.sequence) || ' of ' || conversation.last_sequence
+                from public.conversation_events log join public.conversations conversation on conversation.id = log.conversation_id
+                where conversation.id = any ($1) group by conversation.id
+                """,
+                ids),
+            Is.EqualTo(Enumerable.Repeat($"{expected} to {expected} of {expected}", conversations)));
+    }
+
     // Half of the writers call the function, half insert rows.
     private static Task WriteInParallelAsync(Tenant tenant) =>
         Task.WhenAll(Enumerable.Range(0, Writers).Select(async writer =>

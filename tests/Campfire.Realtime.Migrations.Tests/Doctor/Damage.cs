@@ -17,8 +17,6 @@ internal sealed record Damage(
     [
         "prepare_conversation_trigger on public.conversations",
         "sync_realtime_conversations_trigger on public.conversations",
-        "write_conversation_events_insert_trigger on public.conversations",
-        "write_conversation_events_trigger on public.conversations",
         "prepare_message_trigger on public.messages",
         "record_message_trigger on public.messages",
         "prepare_message_change_trigger on public.messages",
@@ -59,7 +57,7 @@ internal sealed record Damage(
         new("trigger_disabled", "alter table public.messages enable replica trigger prepare_message_trigger"),
         new("function_missing", "drop function public.campfire_find_widget_key(text)", Object: "public.campfire_find_widget_key(text)"),
         new("function_security", "alter function campfire.is_member(uuid) security invoker"),
-        new("function_security", "alter function campfire.claims() security definer"),
+        new("function_security", "alter function campfire.caller() security definer"),
         new("function_search_path", "alter function campfire.is_member(uuid) reset search_path"),
         new("function_search_path", "alter function public.campfire_assign(uuid, uuid) set search_path = public"),
         new("function_owner", "alter function campfire.read_conversation(uuid) owner to authenticated"),
