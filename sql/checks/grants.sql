@@ -28,7 +28,7 @@ expected_on_table (table_name, role, privileges, columns) as (values
     ('public.organization_members', 'service_role', '{select,insert,update,delete}', null),
     ('public.widget_keys', 'service_role', '{select,insert,update,delete}', null),
     ('public.conversations', 'service_role', '{select,insert,update,delete}', null),
-    ('public.messages', 'service_role', '{select,insert}', null),
+    ('public.messages', 'service_role', '{select,insert,update}', null),
     ('public.message_attachments', 'service_role', '{select}', null),
     ('public.conversation_events', 'service_role', '{select}', null),
     ('public.conversation_receipts', 'service_role', '{select}', null),

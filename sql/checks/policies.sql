@@ -35,8 +35,10 @@ with expected (table_name, name, kind, command, roles, using_expression, check_e
         '((organization_id IN ( SELECT campfire.member_organizations() AS member_organizations)) '
             || 'OR (id = ( SELECT campfire.visitor_conversation_id() AS visitor_conversation_id)))', null),
     ('public.messages', 'messages_all_participant', 'restrictive', '*', '{anon,authenticated}',
-        '((organization_id IN ( SELECT campfire.member_organizations() AS member_organizations)) '
-            || 'OR (conversation_id = ( SELECT campfire.visitor_conversation_id() AS visitor_conversation_id)))', null),
+        '((deleted_at IS NULL) AND ((organization_id IN ( SELECT campfire.member_organizations() AS member_organizations)) '
+            || 'OR (conversation_id = ( SELECT campfire.visitor_conversation_id() AS visitor_conversation_id))))', null),
+    ('public.organizations', 'organizations_delete_member', 'restrictive', 'd', '{anon,authenticated}',
+        '(id IN ( SELECT campfire.member_organizations(p_can_write => true) AS member_organizations))', null),
     ('public.realtime_conversations', 'realtime_conversations_all_participant', 'restrictive', '*', '{anon,authenticated}',
         '((organization_id IN ( SELECT campfire.member_organizations() AS member_organizations)) '
             || 'OR (id = ( SELECT campfire.visitor_conversation_id() AS visitor_conversation_id)))', null),

@@ -157,7 +157,7 @@ begin
         from pg_catalog.pg_policies
         where schemaname = 'public'
           and tablename in ('organizations', 'organization_members', 'conversations', 'messages')
-          and policyname ~ '^(organizations|organization_members|conversations|messages)_(select|insert|all)_(member|visitor|participant)$'
+          and policyname ~ '^(organizations|organization_members|conversations|messages)_(select|insert|delete|all)_(member|visitor|participant)$'
         union all
         select format('public.%s has a trigger %I, a name that Campfire uses. Rename it: alter trigger %2$I on public.%1$s rename to …;',
             class.relname, event_trigger.tgname)
@@ -179,6 +179,67 @@ begin
               or has_any_column_privilege(role.name, class.oid, 'insert, update'))
         group by class.relname
         union all
+        select format('public.%s is part of an inheritance. Keep its rows in one table: alter table … no inherit …;', class.relname)
+        from pg_catalog.pg_class class
+        join campfire.adopted_tables adopted on adopted.name = class.relname
+        where class.relnamespace = 'public'::regnamespace
+          and exists (select from pg_catalog.pg_inherits where inhparent = class.oid or inhrelid = class.oid)
+        union all
+        -- A trigger that comes later may drop a row, or change it, that has its place in the log already.
+        select format('The trigger %I of public.messages fires after Campfire''s and could drop what that has numbered. '
+                || 'Let it fire before: alter trigger %1$I on public.messages rename to a_%s;', event_trigger.tgname, event_trigger.tgname)
+        from pg_catalog.pg_trigger event_trigger
+        where event_trigger.tgrelid = to_regclass('public.messages') and not event_trigger.tgisinternal
+          and event_trigger.tgtype & 7 = 7
+          and event_trigger.tgname::text collate "C" > 'prepare_message_trigger'
+        union all
+        -- Neither policies nor grants of the tables bind a view that has its owner's rights.
+        select format('The view %s shows %s to everybody who may read it, whatever the policies say. %s',
+            shown.view, string_agg(distinct shown.table_name::text, ' and '),
+            case shown.kind
+                when 'v' then format('Let it ask them: alter view %s set (security_invoker = true);', shown.view)
+                else format('Close it: revoke all on %s from anon, authenticated;', shown.view)
+            end)
+        from (
+            with recursive shown (id, table_name) as (
+                select class.oid, class.relname
+                from campfire.adopted_tables adopted
+                join pg_catalog.pg_class class on class.relname = adopted.name and class.relnamespace = 'public'::regnamespace
+                union
+                select rule.ev_class, shown.table_name
+                from shown
+                join pg_catalog.pg_depend dependency
+                    on dependency.refclassid = 'pg_catalog.pg_class'::regclass and dependency.refobjid = shown.id
+                    and dependency.classid = 'pg_catalog.pg_rewrite'::regclass
+                join pg_catalog.pg_rewrite rule on rule.oid = dependency.objid
+            )
+            select class.oid::regclass as view, class.relkind as kind, shown.table_name
+            from shown
+            join pg_catalog.pg_class class on class.oid = shown.id and class.relkind in ('v', 'm')
+            cross join (values ('anon'), ('authenticated')) as role (name)
+            where not coalesce(class.reloptions && array['security_invoker=true', 'security_invoker=on'], false)
+              and (has_table_privilege(role.name, class.oid, 'select, insert, update, delete')
+                  or has_any_column_privilege(role.name, class.oid, 'select, insert, update'))) shown
+        group by shown.view, shown.kind
+        union all
+        -- As the doctor's membership_writable: a policy that asks nothing but the row itself and the token.
+        select format('By the policy %I anybody could make himself an agent of any organization. '
+                || 'Let it ask for an invitation, or the organization''s owner: alter policy %1$I on public.organization_members …;', policy.polname)
+        from pg_catalog.pg_policy policy
+        cross join (values ('anon'), ('authenticated')) as role (name)
+        where policy.polrelid = to_regclass('public.organization_members')
+          and policy.polpermissive and policy.polcmd in ('a', 'w', '*')
+          and (policy.polroles @> array[0::oid] or policy.polroles @> array[to_regrole(role.name)::oid])
+          and ((policy.polcmd <> 'w' and has_any_column_privilege(role.name, policy.polrelid, 'insert'))
+              or (policy.polcmd <> 'a' and has_any_column_privilege(role.name, policy.polrelid, 'update')))
+          and not exists (
+              select from pg_catalog.pg_depend dependency
+              where dependency.classid = 'pg_catalog.pg_policy'::regclass and dependency.objid = policy.oid
+                and ((dependency.refclassid = 'pg_catalog.pg_class'::regclass and dependency.refobjid <> policy.polrelid)
+                  or (dependency.refclassid = 'pg_catalog.pg_proc'::regclass and dependency.refobjid not in (
+                      select oid from pg_catalog.pg_proc where pronamespace = to_regnamespace('auth')))))
+        group by policy.polname
+        union all
         select case
             when puballtables then 'The publication supabase_realtime is FOR ALL TABLES, so it cannot be limited to scalar columns. '
                 || 'Drop it and create it again with the tables that are listened to.'
@@ -191,8 +252,7 @@ begin
         where pubname = 'supabase_realtime'
           and (puballtables or not pg_has_role(pubowner, 'usage')
               or exists (
-                  select from pg_catalog.pg_publication_namespace part
-                  where part.pnpubid = publication.oid and part.pnnspid = 'public'::regnamespace))
+                  select from pg_catalog.pg_publication_namespace part where part.pnpubid = publication.oid))
     ) found (obstacle);
 
     -- Columns that do not fit.
@@ -237,12 +297,31 @@ begin
         where rule.column_name is null and present.attnotnull and not present.atthasdef and present.attidentity = ''
           and present.table_name in ('conversations', 'messages', 'realtime_conversations')
         union all
-        select format('%s has no primary key on id alone. Change it: alter table public.%1$s add primary key (id);', adopted.name)
+        select format('%s has no primary key on id alone. Change it: alter table public.%1$s %sadd primary key (id);',
+            adopted.name, (
+                select format('drop constraint %I, ', conname) from pg_catalog.pg_constraint
+                where conrelid = present.table_id and contype = 'p'))
         from campfire.adopted_tables adopted
         join campfire_survey_present present on present.table_name = adopted.name and present.column_name = 'id'
         where adopted.name <> 'organization_members' and not exists (
             select from pg_catalog.pg_constraint
             where conrelid = present.table_id and contype = 'p' and conkey = array[present.attnum])
+        union all
+        -- A partial one, such as of the open conversations, may be right.
+        select format('By the unique index %s there is one row of %s for each %s; Campfire stores several. Drop it, or limit it with a condition.',
+            unique_index.indexrelid::regclass, adopted.name, array_to_string(key.columns, ', '))
+        from campfire.adopted_tables adopted
+        join pg_catalog.pg_index unique_index
+            on unique_index.indrelid = format('public.%I', adopted.name)::regclass
+            and unique_index.indisunique and not unique_index.indisprimary and unique_index.indpred is null
+        cross join lateral (
+            select array_agg(present.column_name::text order by present.attnum), bool_and(rule.column_name is not null)
+            from campfire_survey_present present
+            left join campfire_survey_columns rule using (table_name, column_name)
+            where present.table_id = unique_index.indrelid and present.attnum = any (unique_index.indkey)
+        ) as key (columns, are_known)
+        where adopted.name in ('conversations', 'messages') and unique_index.indexprs is null
+          and key.are_known and not 'id' = any (key.columns)
         union all
         select format('%s.%s refers to %s, where visitors and programs do not stand. Drop the foreign key: alter table public.%1$s drop constraint %4$I;',
             table_name, column_name, reference.confrelid::regclass, reference.conname)
@@ -264,21 +343,33 @@ begin
     ) found (obstacle);
     v_obstacles := v_obstacles || v_more;
 
-    -- A constraint on such a column alone must let every value through that Campfire knows.
+    -- A constraint on such a column alone must let through what Campfire writes there.
     for v_check in
         select
-            table_name, column_name, checked.conname, rule.labels, present.full_type,
+            table_name, column_name, checked.conname, written.samples,
             pg_get_expr(checked.conbin, checked.conrelid) as expression
         from campfire_survey_columns rule
         join campfire_survey_present present using (table_name, column_name)
         join pg_catalog.pg_constraint checked
             on checked.conrelid = present.table_id and checked.contype = 'c' and checked.conkey = array[present.attnum]
-        where rule.labels is not null and present.type = any (rule.types) and present.type <> 'enum'
+        cross join lateral (select case table_name || '.' || column_name
+            -- What is left of a deleted message, and the longest.
+            when 'messages.content' then array['', repeat('x', rule.length)]
+            when 'conversations.last_message_preview' then array[repeat('x', rule.length)]
+            when 'realtime_conversations.last_message_preview' then array[repeat('x', rule.length)]
+            else rule.labels
+        end) as written (samples)
+        where written.samples is not null and present.type = any (rule.types) and present.type <> 'enum'
         order by table_name, column_name, checked.conname
     loop
         execute format(
-            'select string_agg(%1$I, '', '' order by %1$I) from unnest(%2$L::text[]) as label (%1$I) where not (%3$s)',
-            v_check.column_name, v_check.labels, v_check.expression) into v_bad;
+            $sql$
+            select string_agg(
+                case when %1$I = '' then 'an empty text' when length(%1$I) > 40 then length(%1$I) || ' characters' else %1$I end,
+                ', ' order by %1$I)
+            from unnest(%2$L::text[]) as sample (%1$I) where not (%3$s)
+            $sql$,
+            v_check.column_name, v_check.samples, v_check.expression) into v_bad;
         if v_bad is not null then
             v_obstacles := v_obstacles || format(
                 'The constraint %s of %s does not allow %s in %s. Widen it, or drop it: alter table public.%2$s drop constraint %1$I;',
@@ -321,8 +412,17 @@ begin
                  '%s messages name another organization than their conversation does. Find out which is right, and correct the other.',
                  'public.messages m join public.conversations c on c.id = m.conversation_id where m.organization_id <> c.organization_id'),
                 ('{messages}', null,
-                 '%s messages have no time. Set their created_at: it decides their place in the conversation.',
-                 'public.messages where created_at is null'),
+                 '%s messages have no time, or an infinite one. Set their created_at: it decides their place in the conversation.',
+                 'public.messages where created_at is null or not isfinite(created_at)'),
+                ('{messages}', null,
+                 '%s messages have no sender_type. Set it to visitor, agent, ai or system.',
+                 'public.messages where sender_type is null'),
+                ('{conversations}', 'conversations.created_at',
+                 '%s conversations were created at an infinite time. Set their created_at.',
+                 'public.conversations where not isfinite(created_at)'),
+                ('{conversations}', 'conversations.updated_at',
+                 '%s conversations were changed at an infinite time. Set their updated_at.',
+                 'public.conversations where not isfinite(updated_at)'),
                 ('{organization_members}', null,
                  '%s users are in an organization more than once. Keep one row of organization_members each.',
                  '(select from public.organization_members group by organization_id, user_id having count(*) > 1) twice'),
@@ -339,6 +439,23 @@ begin
             execute format('select nullif(count(*), 0)::text from %s', v_check.condition) into v_bad;
             if v_bad is not null then
                 v_obstacles := v_obstacles || format(v_check.sentence, v_bad);
+            end if;
+        end loop;
+        -- Old rows may break a constraint that was never validated; they could not be changed.
+        for v_check in
+            select class.relname as table_name, checked.conname, pg_get_expr(checked.conbin, checked.conrelid) as expression
+            from campfire.adopted_tables adopted
+            join pg_catalog.pg_class class on class.relname = adopted.name and class.relnamespace = 'public'::regnamespace
+            join pg_catalog.pg_constraint checked on checked.conrelid = class.oid and checked.contype = 'c' and not checked.convalidated
+            where adopted.name in ('conversations', 'messages', 'realtime_conversations')
+            order by 1, 2
+        loop
+            execute format('select nullif(count(*), 0)::text from public.%I where not (%s)', v_check.table_name, v_check.expression)
+            into v_bad;
+            if v_bad is not null then
+                v_obstacles := v_obstacles || format(
+                    '%s rows of %s break its constraint %I, which was never validated. Correct them, or drop it: alter table public.%2$s drop constraint %3$I;',
+                    v_bad, v_check.table_name, v_check.conname);
             end if;
         end loop;
         if exists (select from campfire.adopted_tables where name = 'messages')

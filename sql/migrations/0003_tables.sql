@@ -182,6 +182,7 @@ do $$
 declare
     v_label record;
     v_reference record;
+    v_name text;
 begin
     for v_label in
         select type.oid::regtype as type_name, label.name
@@ -220,10 +221,16 @@ begin
               and reference.confrelid = format('public.%I', rule.target)::regclass
               and attribute.attname = rule.column_name)
     loop
+        v_name := 'fk_' || v_reference.table_name || '_' || v_reference.column_name;
+        if exists (
+            select from pg_catalog.pg_constraint
+            where conrelid = format('public.%I', v_reference.table_name)::regclass and conname = v_name)
+        then
+            v_name := v_name || '_campfire';
+        end if;
         execute format(
             'alter table public.%I add constraint %I foreign key (%I) references public.%I on delete cascade',
-            v_reference.table_name, 'fk_' || v_reference.table_name || '_' || v_reference.column_name,
-            v_reference.column_name, v_reference.target);
+            v_reference.table_name, v_name, v_reference.column_name, v_reference.target);
     end loop;
 
     if not exists (

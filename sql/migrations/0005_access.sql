@@ -35,7 +35,7 @@ $$;
 grant select, insert, update, delete on
     public.organizations, public.organization_members, public.widget_keys, public.conversations
     to service_role;
-grant select, insert on public.messages to service_role;
+grant select, insert, update on public.messages to service_role;
 grant select on
     public.message_attachments, public.conversation_events,
     public.conversation_receipts, public.realtime_conversations
@@ -132,14 +132,21 @@ create policy conversations_all_participant on public.conversations
         organization_id in (select campfire.member_organizations())
         or id = (select campfire.visitor_conversation_id()));
 
+-- What an application has marked as deleted may still be in the row.
 create policy messages_all_participant on public.messages
     as restrictive for all to anon, authenticated
     using (
-        organization_id in (select campfire.member_organizations())
-        or conversation_id = (select campfire.visitor_conversation_id()));
+        deleted_at is null
+        and (organization_id in (select campfire.member_organizations())
+            or conversation_id = (select campfire.visitor_conversation_id())));
 
 create policy realtime_conversations_all_participant on public.realtime_conversations
     as restrictive for all to anon, authenticated
     using (
         organization_id in (select campfire.member_organizations())
         or id = (select campfire.visitor_conversation_id()));
+
+-- With an organization go its conversations.
+create policy organizations_delete_member on public.organizations
+    as restrictive for delete to anon, authenticated
+    using (id in (select campfire.member_organizations(p_can_write => true)));

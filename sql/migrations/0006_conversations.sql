@@ -336,9 +336,11 @@ revoke all on function campfire.pause_triggers(regclass), campfire.resume_trigge
 do $$
 declare
     v_paused jsonb;
+    v_paused_mirror jsonb;
 begin
     lock table public.conversations in share row exclusive mode;
     v_paused := campfire.pause_triggers('public.conversations');
+    v_paused_mirror := campfire.pause_triggers('public.realtime_conversations');
     -- Dynamic, because the label may be one that this migration has added to the application's enum.
     if exists (select from public.conversations where status is null) then
         execute $sql$ update public.conversations set status = 'open' where status is null $sql$;
@@ -366,6 +368,7 @@ begin
     where conversation.id = mirror.id
       and (mirror.organization_id, mirror.visitor_id)
           is distinct from (conversation.organization_id, conversation.visitor_id);
+    perform campfire.resume_triggers('public.realtime_conversations', v_paused_mirror);
 
     insert into public.conversation_events (conversation_id, sequence, event, actor_type, data, created_at)
     select

@@ -9,7 +9,7 @@ begin
     return jsonb_path_query_array(
         p_attachments,
         '$[*] ? (@.id like_regex "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$" && @.file_name.type() == "string" && @.content_type.type() == "string"
-            && @.size_bytes.type() == "number" && @.storage_path.type() == "string")');
+            && @.size_bytes >= 0 && @.size_bytes.floor() == @.size_bytes && @.storage_path.type() == "string")');
 end
 $$;
 
@@ -38,13 +38,16 @@ begin
     if p_row.edited_at is not null then
         v_payload := v_payload || jsonb_build_object('edited_at', to_char(p_row.edited_at at time zone 'UTC', v_iso));
     end if;
-    -- An adopted message may still have what its deletion took away, or attachments in a shape of its own.
+    -- An adopted message may still have what its deletion took away, or JSON in a shape of its own.
     if p_row.deleted_at is not null then
         v_payload := v_payload || jsonb_build_object(
             'content', '', 'attachments', '[]'::jsonb, 'metadata', '{}'::jsonb,
             'deleted_at', to_char(p_row.deleted_at at time zone 'UTC', v_iso));
     elsif p_row.attachments <> '[]' then
         v_payload := v_payload || jsonb_build_object('attachments', campfire.known_attachments(p_row.attachments));
+    end if;
+    if jsonb_typeof(p_row.metadata) <> 'object' then
+        v_payload := v_payload || jsonb_build_object('metadata', '{}'::jsonb);
     end if;
     return v_payload;
 end
@@ -229,6 +232,7 @@ begin
     end if;
     perform campfire.check_message(new.content, new.attachments, new.metadata);
 
+    for v_attempt in 1..3
     loop
         update public.conversations set
             last_sequence = last_sequence + 1,
@@ -251,6 +255,11 @@ begin
                 'The conversation is archived and takes no further messages.', 'Open a new conversation.');
         end if;
     end loop;
+    if v_conversation.id is null then
+        perform campfire.fail(409, 'campfire_conflict',
+            'A trigger or another writer keeps the conversation from taking a message.',
+            'Try again; if it stays so, look for a BEFORE UPDATE trigger of conversations that returns null.');
+    end if;
 
     if v_sender.kind = 'visitor' then
         perform campfire.count_visitor_message(new.conversation_id);
@@ -354,6 +363,7 @@ create trigger record_message_trigger
 do $$
 declare
     v_paused jsonb;
+    v_paused_mirror jsonb;
 begin
     lock table public.conversations, public.messages in share row exclusive mode;
     v_paused := campfire.pause_triggers('public.messages');
@@ -378,6 +388,7 @@ begin
     from public.messages message;
 
     v_paused := campfire.pause_triggers('public.conversations');
+    v_paused_mirror := campfire.pause_triggers('public.realtime_conversations');
     alter table public.conversations enable trigger sync_realtime_conversations_trigger;
     update public.conversations conversation set
         last_sequence = newest.sequence,
@@ -390,6 +401,7 @@ begin
         order by message.conversation_id, message.sequence desc) newest
     where conversation.id = newest.conversation_id;
     perform campfire.resume_triggers('public.conversations', v_paused);
+    perform campfire.resume_triggers('public.realtime_conversations', v_paused_mirror);
 end
 $$;
 

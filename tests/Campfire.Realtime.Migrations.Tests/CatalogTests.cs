@@ -134,7 +134,7 @@ public sealed class CatalogTests
                 "message_attachments authenticated: select",
                 "message_attachments service_role: select",
                 "messages authenticated: select",
-                "messages service_role: insert, select",
+                "messages service_role: insert, select, update",
                 "organization_members authenticated: select",
                 "organization_members service_role: delete, insert, select, update",
                 "organizations authenticated: select",

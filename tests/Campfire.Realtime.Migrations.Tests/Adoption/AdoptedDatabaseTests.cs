@@ -113,7 +113,7 @@ public sealed class AdoptedDatabaseTests : AdoptionFixture
         Assert.That(await ListAsync("select what from audit"), Is.Empty);
         Assert.That(
             await ListAsync("select format('%s %s', tgname, tgenabled) from pg_trigger where tgname like 'note%' order by 1"),
-            Is.EqualTo(new[] { "note_conversations O", "note_messages A", "note_messages_twice D" }));
+            Is.EqualTo(new[] { "note_conversations O", "note_messages A", "note_messages_twice D", "note_mirror O" }));
     }
 
     [Test]
@@ -140,7 +140,7 @@ public sealed class AdoptedDatabaseTests : AdoptionFixture
         {
             Assert.That(await SeenAsync(Caller.User(Guid.NewGuid()), table), Is.Zero, table);
             Assert.That(await SeenAsync(OtherOwner, table), Is.EqualTo(1), table);
-            Assert.That(await SeenAsync(Agent, table), Is.EqualTo(table == "messages" ? 4 : 1), table);
+            Assert.That(await SeenAsync(Agent, table), Is.EqualTo(table == "messages" ? 3 : 1), table);
         }
 
         Assert.That(await SeenAsync(Caller.Anonymous, "realtime_conversations"), Is.Zero);
@@ -152,6 +152,68 @@ public sealed class AdoptedDatabaseTests : AdoptionFixture
             Assert.That(await RunAsAsync(OtherOwner, connection => connection.ExecuteAsync($"delete from {table} where id::text like '%c1' or id::text like '%f_'")), Is.LessThan(2));
             Assert.That(await RunAsAsync(Caller.Anonymous, connection => connection.ExecuteAsync($"delete from {table}")), Is.Zero, table);
         }
+    }
+
+    [Test]
+    public async Task What_was_deleted_is_read_by_nobody()
+    {
+        await MigrateAsync();
+        Guid visitorId = await ReadAsync<Guid>($"select visitor_id from conversations where id = '{Conversation}'");
+
+        foreach (Caller caller in new[] { Agent, Caller.Visitor(new(Acme), new(Conversation), visitorId) })
+        {
+            List<string> contents = await RunAsAsync(caller, connection => connection.ListAsync<string>("select content from messages order by sequence"));
+            JsonElement page = await CallAsync(caller, $"campfire_messages('{Conversation}')");
+
+            Assert.That(contents, Is.EqualTo(new[] { "first", "second", "third" }));
+            Assert.That(page.GetRawText(), Does.Not.Contain("secret"));
+        }
+    }
+
+    [Test]
+    public async Task Stranger_deletes_no_organization_even_where_a_policy_of_the_application_lets_him()
+    {
+        await ExecuteAsync("create policy anything on organizations for all to authenticated using (true)");
+        await MigrateAsync();
+        await ExecuteAsync("alter table organization_members drop constraint organization_members_organization_id_fkey");
+
+        int deleted = await RunAsAsync(Caller.User(Guid.NewGuid()), connection => connection.ExecuteAsync("delete from organizations"));
+
+        Assert.That(deleted, Is.Zero);
+        Assert.That(await ReadAsync<long>("select count(*) from conversations"), Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Trigger_that_keeps_a_conversation_from_changing_ends_a_message_with_an_error()
+    {
+        await MigrateAsync();
+        await ExecuteAsync(
+            """
+            create function keep_still() returns trigger language plpgsql as 'begin return null; end';
+            create trigger keep_still before update on conversations for each row execute function keep_still();
+            """);
+
+        await Refusal.AssertAsync(
+            () => CallAsync(Agent, $"campfire_send_message('{Conversation}', gen_random_uuid(), 'hello')"), "PT409", "campfire_conflict");
+    }
+
+    [Test]
+    public async Task Payloads_have_their_shape_whatever_the_rows_hold()
+    {
+        await ExecuteAsync(
+            """
+            update messages set metadata = '["no object"]', attachments = '[
+                {"id":"00000000-0000-7000-8000-0000000000aa","file_name":"a","content_type":"b","size_bytes":1.5,"storage_path":"c"},
+                {"id":"00000000-0000-7000-8000-0000000000ab","file_name":"a","content_type":"b","size_bytes":1,"storage_path":"c"}]'
+            where content = 'first'
+            """);
+        await MigrateAsync();
+
+        JsonElement page = await CallAsync(Agent, $"campfire_messages('{Conversation}')");
+
+        JsonElement message = page.GetProperty("messages").EnumerateArray().Single(entry => entry.Text("content") == "first");
+        Assert.That(message.GetProperty("metadata").EnumerateObject(), Is.Empty);
+        Assert.That(message.GetProperty("attachments").EnumerateArray().Single().Text("id"), Does.EndWith("ab"));
     }
 
     [Test]

@@ -42,11 +42,15 @@ public abstract class AdoptionFixture
             begin
                 for v_name in select viewname from pg_views where schemaname = 'public'
                 loop
-                    execute format('drop view public.%I cascade', v_name);
+                    execute format('drop view if exists public.%I cascade', v_name);
+                end loop;
+                for v_name in select matviewname from pg_matviews where schemaname = 'public'
+                loop
+                    execute format('drop materialized view if exists public.%I cascade', v_name);
                 end loop;
                 for v_name in select tablename from pg_tables where schemaname = 'public'
                 loop
-                    execute format('drop table public.%I cascade', v_name);
+                    execute format('drop table if exists public.%I cascade', v_name);
                 end loop;
                 for v_name in select oid::regprocedure from pg_proc where pronamespace = 'public'::regnamespace
                 loop

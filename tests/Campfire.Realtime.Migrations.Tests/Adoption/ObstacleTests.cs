@@ -28,7 +28,7 @@ public sealed class ObstacleTests : AdoptionFixture
     [TestCase("alter table messages drop column metadata; alter table messages add column metadata jsonb generated always as ('{}'::jsonb) stored",
         "messages.metadata is filled by the database; Campfire must be able to write it. Drop the expression or the identity.")]
     [TestCase("alter table messages drop constraint messages_pkey; alter table messages add primary key (id, conversation_id)",
-        "messages has no primary key on id alone. Change it: alter table public.messages add primary key (id);")]
+        "messages has no primary key on id alone. Change it: alter table public.messages drop constraint messages_pkey, add primary key (id);")]
     [TestCase("create table people (id uuid primary key); update messages set sender_id = null; alter table messages add constraint who foreign key (sender_id) references people",
         "messages.sender_id refers to people, where visitors and programs do not stand. Drop the foreign key: alter table public.messages drop constraint who;")]
     [TestCase("alter table conversations alter column status drop default, alter column status type text; alter table conversations add constraint known check (status in ('open', 'pending', 'assigned', 'closed'))",
@@ -59,12 +59,40 @@ public sealed class ObstacleTests : AdoptionFixture
         "1 conversations belong to organizations that are not in public.organizations. Add these organizations.")]
     [TestCase("drop table conversations cascade; drop table realtime_conversations",
         "5 messages belong to no conversation: there is no table public.conversations. Rename public.messages, or empty it.")]
+    [TestCase("update messages set created_at = 'infinity' where content = 'first'",
+        "1 messages have no time, or an infinite one. Set their created_at: it decides their place in the conversation.")]
+    [TestCase("update conversations set created_at = '-infinity' where channel = 'mail'",
+        "1 conversations were created at an infinite time. Set their created_at.")]
+    [TestCase("update conversations set updated_at = 'infinity' where channel = 'mail'",
+        "1 conversations were changed at an infinite time. Set their updated_at.")]
+    [TestCase("alter table messages alter column sender_type drop not null; update messages set sender_type = null where content = 'first'",
+        "1 messages have no sender_type. Set it to visitor, agent, ai or system.")]
+    [TestCase("alter table messages add constraint brief check (char_length(content) between 1 and 5000)",
+        "The constraint brief of messages does not allow an empty text, 16000 characters in content. Widen it, or drop it: alter table public.messages drop constraint brief;")]
+    [TestCase("alter table conversations add column last_message_preview text check (length(last_message_preview) <= 100)",
+        "The constraint conversations_last_message_preview_check of conversations does not allow 140 characters in last_message_preview. Widen it, or drop it: alter table public.conversations drop constraint conversations_last_message_preview_check;")]
+    [TestCase("alter table conversations add constraint rated check (satisfaction is not null) not valid",
+        "2 rows of conversations break its constraint rated, which was never validated. Correct them, or drop it: alter table public.conversations drop constraint rated;")]
+    [TestCase("create table old_messages () inherits (messages)",
+        "public.messages is part of an inheritance. Keep its rows in one table: alter table … no inherit …;")]
+    [TestCase("create trigger spam_filter before insert on messages for each row execute function note_change()",
+        "The trigger spam_filter of public.messages fires after Campfire's and could drop what that has numbered. Let it fire before: alter trigger spam_filter on public.messages rename to a_spam_filter;")]
+    [TestCase("create view message_feed as select * from messages; grant select on message_feed to anon",
+        "The view message_feed shows messages to everybody who may read it, whatever the policies say. Let it ask them: alter view message_feed set (security_invoker = true);")]
+    [TestCase("create view inner_feed with (security_invoker = true) as select m.*, c.channel from messages m join conversations c on c.id = m.conversation_id; create view \"Outer\" as select * from inner_feed; revoke all on inner_feed from anon, authenticated",
+        "The view \"Outer\" shows conversations and messages to everybody who may read it, whatever the policies say. Let it ask them: alter view \"Outer\" set (security_invoker = true);")]
+    [TestCase("create materialized view message_counts as select count(*) from messages",
+        "The view message_counts shows messages to everybody who may read it, whatever the policies say. Close it: revoke all on message_counts from anon, authenticated;")]
+    [TestCase("create policy join_anything on organization_members for insert to authenticated with check (user_id = auth.uid())",
+        "By the policy join_anything anybody could make himself an agent of any organization. Let it ask for an invitation, or the organization's owner: alter policy join_anything on public.organization_members …;")]
+    [TestCase("alter table conversations add unique (customer_email)",
+        "By the unique index conversations_customer_email_key there is one row of conversations for each customer_email; Campfire stores several. Drop it, or limit it with a condition.")]
     [TestCase("alter table messages drop constraint messages_conversation_id_fkey; update messages set conversation_id = gen_random_uuid()",
         "5 messages belong to no conversation. Delete them, or give them one.")]
     [TestCase("alter table messages add column organization_id uuid; update messages set organization_id = '00000000-0000-7000-8000-000000000002' where content = 'first'",
         "1 messages name another organization than their conversation does. Find out which is right, and correct the other.")]
     [TestCase("update messages set created_at = null where content = 'first'",
-        "1 messages have no time. Set their created_at: it decides their place in the conversation.")]
+        "1 messages have no time, or an infinite one. Set their created_at: it decides their place in the conversation.")]
     [TestCase("insert into organization_members (organization_id, user_id, role) select organization_id, user_id, role from organization_members where role = 'owner'",
         "1 users are in an organization more than once. Keep one row of organization_members each.")]
     [TestCase("insert into realtime_conversations (id, organization_id) values (gen_random_uuid(), gen_random_uuid())",
@@ -74,6 +102,22 @@ public sealed class ObstacleTests : AdoptionFixture
         await ExecuteAsync(breaking);
 
         Assert.That(Refused().Obstacles, Is.EqualTo(new[] { obstacle }));
+    }
+
+    [TestCase("create view message_feed with (security_invoker = true) as select * from messages")]
+    [TestCase("create view message_feed as select * from messages; revoke all on message_feed from anon, authenticated")]
+    [TestCase("create policy invited on organization_members for insert to authenticated with check (exists (select from audit where what = user_id::text))")]
+    [TestCase("create policy join_anything on organization_members for insert to authenticated with check (true); revoke insert on organization_members from authenticated")]
+    [TestCase("create unique index one_open on conversations (organization_id, customer_email) where status = 'open'")]
+    [TestCase("create trigger a_filter before insert on messages for each row execute function note_change()")]
+    [TestCase("alter table messages add constraint brief check (length(content) <= 20000)")]
+    [TestCase("alter table conversations add constraint rated check (satisfaction is null or satisfaction < 9) not valid")]
+    [TestCase("alter table conversations drop constraint conversations_organization_id_fkey; create table tenants (id uuid primary key); insert into tenants select id from organizations; alter table conversations add constraint fk_conversations_organization_id foreign key (organization_id) references tenants")]
+    public async Task What_does_no_harm_is_no_obstacle(string harmless)
+    {
+        await ExecuteAsync(harmless);
+
+        Assert.DoesNotThrowAsync(MigrateAsync);
     }
 
     // Only a superuser can get a database into these states, on Supabase its support.

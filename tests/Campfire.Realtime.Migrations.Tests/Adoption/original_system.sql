@@ -102,6 +102,7 @@ $$;
 create trigger note_conversations after insert or update on public.conversations for each row execute function public.note_change();
 create trigger note_messages after insert or update on public.messages for each row execute function public.note_change();
 create trigger note_messages_twice after insert or update on public.messages for each row execute function public.note_change();
+create trigger note_mirror after insert or update on public.realtime_conversations for each row execute function public.note_change();
 alter table public.messages disable trigger note_messages_twice;
 alter table public.messages enable always trigger note_messages;
 
