@@ -113,28 +113,30 @@ as $$
 declare
     v_caller record;
     v_conversation record;
+    v_member record;
 begin
     v_caller := campfire.caller();
     select
         conversation.organization_id, conversation.visitor_id,
-        conversation.customer_name, conversation.customer_email,
-        member.role, member.display_name
+        conversation.customer_name, conversation.customer_email
     into v_conversation
     from public.conversations conversation
-    left join public.organization_members member
-        on v_caller.kind = 'user'
-        and member.organization_id = conversation.organization_id
-        and member.user_id = v_caller.id
     where conversation.id = p_conversation_id;
 
     organization_id := v_conversation.organization_id;
-    if organization_id is not null then
+    if found then
         if v_caller.kind = 'server' then
             kind := 'server';
-        elsif v_conversation.role is not null then
-            kind := 'agent';
-            id := v_caller.id;
-            name := v_conversation.display_name;
+        elsif v_caller.kind = 'user' then
+            select member.role, member.display_name into v_member
+            from public.organization_members member
+            where member.organization_id = v_conversation.organization_id
+              and member.user_id = v_caller.id;
+            if found then
+                kind := 'agent';
+                id := v_caller.id;
+                name := v_member.display_name;
+            end if;
         elsif v_caller.kind = 'visitor'
             and v_caller.conversation_id = p_conversation_id
             and v_caller.organization_id = organization_id
@@ -152,10 +154,12 @@ begin
             'There is no such conversation, or the token gives no access to it.',
             'Check the conversation id and that the token belongs to a participant of it.');
     end if;
-    if p_can_write and kind = 'agent' and v_conversation.role::text not in ('owner', 'admin', 'agent') then
-        perform campfire.fail(403, 'campfire_not_participant',
-            format('A member with the role %s may read but not take part.', v_conversation.role),
-            'Give the member the role agent in organization_members.');
+    if p_can_write and kind = 'agent' then
+        if v_member.role::text not in ('owner', 'admin', 'agent') then
+            perform campfire.fail(403, 'campfire_not_participant',
+                format('A member with the role %s may read but not take part.', v_member.role),
+                'Give the member the role agent in organization_members.');
+        end if;
     end if;
 end
 $$;

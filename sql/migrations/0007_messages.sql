@@ -32,9 +32,12 @@ declare
         'sender_name', p_row.sender_name,
         'sender_email', p_row.sender_email,
         'attachments', coalesce(p_row.attachments, '[]'),
-        'metadata', coalesce(p_row.metadata, '{}'),
+        'metadata', case jsonb_typeof(p_row.metadata) when 'object' then p_row.metadata else '{}' end,
         'created_at', to_char(p_row.created_at at time zone 'UTC', v_iso));
 begin
+    if p_row.edited_at is null and p_row.deleted_at is null and p_row.attachments = '[]' then
+        return v_payload;
+    end if;
     if p_row.edited_at is not null then
         v_payload := v_payload || jsonb_build_object('edited_at', to_char(p_row.edited_at at time zone 'UTC', v_iso));
     end if;
@@ -45,9 +48,6 @@ begin
             'deleted_at', to_char(p_row.deleted_at at time zone 'UTC', v_iso));
     elsif p_row.attachments <> '[]' then
         v_payload := v_payload || jsonb_build_object('attachments', campfire.known_attachments(p_row.attachments));
-    end if;
-    if jsonb_typeof(p_row.metadata) <> 'object' then
-        v_payload := v_payload || jsonb_build_object('metadata', '{}'::jsonb);
     end if;
     return v_payload;
 end

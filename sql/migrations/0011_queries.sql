@@ -11,16 +11,18 @@ begin
 end
 $$;
 
+-- json and not jsonb: a page is put together once and read once, and each level of jsonb would copy all of it.
 create function public.campfire_events(
     p_conversation_id uuid,
     p_after bigint default 0,
-    p_limit int default 100) returns jsonb
+    p_limit int default 100) returns json
 language plpgsql stable security definer
 set search_path = ''
 as $$
 declare
     v_last_sequence bigint;
-    v_events jsonb;
+    v_events json;
+    v_has_more boolean;
 begin
     perform campfire.require_participant(p_conversation_id, false);
     perform campfire.check_limit(p_limit, 500);
@@ -30,28 +32,29 @@ begin
 
     -- The message is looked up entry by entry: not knowing the limit, the planner would join by reading
     -- all messages of all conversations.
-    select coalesce(jsonb_agg(
-        jsonb_build_object('event', entry.event, 'payload', coalesce(
-            entry.data,
-            (select case entry.event
-                when 'message:created' then campfire.message_payload(message)
-                else campfire.message_event_payload(entry.event, entry.sequence, message)
-             end
-             from public.messages message where message.id = entry.message_id),
-            -- Somebody deleted the row itself; the event keeps its place.
-            jsonb_build_object('sequence', entry.sequence, 'id', entry.message_id, 'conversation_id', entry.conversation_id)))
-        order by entry.sequence), '[]')
-    into v_events
+    select
+        coalesce(json_agg(
+            json_build_object('event', entry.event, 'payload', coalesce(
+                entry.data,
+                (select case entry.event
+                    when 'message:created' then campfire.message_payload(message)
+                    else campfire.message_event_payload(entry.event, entry.sequence, message)
+                 end
+                 from public.messages message where message.id = entry.message_id),
+                -- Somebody deleted the row itself; the event keeps its place.
+                jsonb_build_object(
+                    'sequence', entry.sequence, 'id', entry.message_id, 'conversation_id', entry.conversation_id)))
+            order by entry.sequence) filter (where entry.position <= p_limit), '[]'),
+        count(*) > p_limit
+    into v_events, v_has_more
     from (
-        select * from public.conversation_events log
+        select log.*, row_number() over (order by log.sequence) as position
+        from public.conversation_events log
         where log.conversation_id = p_conversation_id and log.sequence > coalesce(p_after, 0)
         order by log.sequence
         limit p_limit + 1) entry;
 
-    return jsonb_build_object(
-        'events', case when jsonb_array_length(v_events) > p_limit then v_events - p_limit else v_events end,
-        'last_sequence', v_last_sequence,
-        'has_more', jsonb_array_length(v_events) > p_limit);
+    return json_build_object('events', v_events, 'last_sequence', v_last_sequence, 'has_more', v_has_more);
 end
 $$;
 

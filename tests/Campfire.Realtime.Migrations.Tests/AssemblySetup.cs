@@ -19,6 +19,8 @@ public sealed class AssemblySetup
 
     internal static string ConnectionString => _emulator!.ConnectionString;
 
+    internal static string AdminConnectionString => _emulator!.AdminConnectionString;
+
     [OneTimeSetUp]
     public static async Task StartAsync()
     {

@@ -18,9 +18,9 @@ internal sealed class Workbench(bool isQuick) : IAsyncDisposable
 
     public string ManyInWords => Many.ToString("N0", CultureInfo.InvariantCulture);
 
-    // 1,000 conversations.
+    // 1,000 conversations. Without many messages, the sessions would plan for a table of a few rows and keep to that.
     public async Task<BenchDatabase> SmallAsync(CancellationToken cancellationToken) =>
-        _small ??= await BenchDatabase.CreateAsync(1_000, 0, cancellationToken);
+        _small ??= await BenchDatabase.CreateAsync(1_000, 20_000, cancellationToken);
 
     // Many conversations, one of which has many messages.
     public async Task<BenchDatabase> LargeAsync(CancellationToken cancellationToken) =>
