@@ -109,7 +109,7 @@ internal static class DoctorCommand
         }
         catch (Exception failure) when (failure is CampfireMigrationException or ArgumentException)
         {
-            return Output.Fail(failure.Message, CouldNotLook);
+            return Output.Fail(failure, CouldNotLook);
         }
     }
 

@@ -66,14 +66,14 @@ internal static class MigrateCommand
         }
         catch (CampfireMigrationException failure)
         {
-            Output.Fail(failure.Message);
+            Output.Fail(failure);
             foreach (var obstacle in failure.Obstacles)
                 Console.Error.WriteLine($"  {obstacle}");
             return 1;
         }
         catch (ArgumentException failure)
         {
-            return Output.Fail(failure.Message);
+            return Output.Fail(failure);
         }
     }
 

@@ -77,7 +77,7 @@ internal static class MigrationsCommand
         }
         catch (Exception failure) when (failure is CampfireMigrationException or ArgumentException)
         {
-            return Output.Fail(failure.Message, CouldNotLook);
+            return Output.Fail(failure, CouldNotLook);
         }
     }
 
@@ -96,7 +96,7 @@ internal static class MigrationsCommand
         }
         catch (Exception failure) when (failure is CampfireMigrationException or IOException or UnauthorizedAccessException)
         {
-            return Output.Fail(failure.Message);
+            return Output.Fail(failure);
         }
     }
 

@@ -21,6 +21,10 @@ internal static class Output
 
     public static void Line(string text) => Console.Out.WriteLine(text);
 
+    // An ArgumentException names its parameter at the end, which means nothing to whoever typed a command.
+    public static int Fail(Exception failure, int exitCode = 1) =>
+        Fail(failure is ArgumentException { ParamName: { } name } ? failure.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : failure.Message, exitCode);
+
     public static int Fail(string message, int exitCode = 1)
     {
         Console.Error.WriteLine($"campfire: {message}");

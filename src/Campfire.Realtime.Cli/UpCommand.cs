@@ -75,7 +75,7 @@ internal static class UpCommand
         }
         catch (CampfireEmulatorException failure)
         {
-            return Output.Fail(failure.Message);
+            return Output.Fail(failure);
         }
     }
 

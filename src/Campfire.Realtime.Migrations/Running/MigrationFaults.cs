@@ -107,7 +107,7 @@ internal static class MigrationFaults
 
     // Unlike Message, MessageText leaves the detail out.
     public static string MessageOf(NpgsqlException exception) =>
-        exception is PostgresException told ? $"{told.MessageText} (SQLSTATE {told.SqlState})." : exception.Message;
+        exception is PostgresException told ? $"{told.MessageText} (SQLSTATE {told.SqlState})." : $"{exception.Message.TrimEnd('.')}.";
 
     private static CampfireMigrationException Broken(string step, string? migrationName, NpgsqlException exception) => new(
         CampfireMigrationErrorCode.ConnectionFailed,

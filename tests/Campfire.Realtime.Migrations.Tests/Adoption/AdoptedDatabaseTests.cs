@@ -298,7 +298,7 @@ public sealed class AdoptedDatabaseTests : AdoptionFixture
         int count = CampfireMigrations.All.Count;
         for (int applied = 1; applied <= count; applied++)
         {
-            await new CampfireMigrator(ConnectionString, null, [.. CampfireMigrations.All.Take(applied)]).MigrateAsync();
+            await new CampfireMigrator(Emulator.ConnectionString, null, [.. CampfireMigrations.All.Take(applied)]).MigrateAsync();
             await ExecuteAsync(
                 $"""
                 insert into messages (conversation_id, content, sender_type) values ('{OtherConversation}', '{applied}', 'visitor');
@@ -327,7 +327,7 @@ public sealed class AdoptedDatabaseTests : AdoptionFixture
     {
         string before = await ReadAsync<string>(Catalogue.Query);
 
-        MigrationPreview preview = await new CampfireMigrator(ConnectionString).PreviewAsync();
+        MigrationPreview preview = await new CampfireMigrator(Emulator.ConnectionString).PreviewAsync();
 
         Assert.That(preview.Pending, Is.EqualTo(CampfireMigrations.All));
         Assert.That(preview.Untried, Is.Empty);
@@ -340,7 +340,7 @@ public sealed class AdoptedDatabaseTests : AdoptionFixture
     {
         await MigrateAsync();
 
-        DoctorReport report = await new CampfireDoctor(ConnectionString).ExamineAsync();
+        DoctorReport report = await new CampfireDoctor(Emulator.ConnectionString).ExamineAsync();
 
         Assert.That(report.Findings, Is.Empty);
     }
@@ -351,13 +351,14 @@ public sealed class AdoptedDatabaseTests : AdoptionFixture
         await MigrateAsync();
         string migrated = await ReadAsync<string>(Catalogue.Query);
         await ResetAsync();
+        await InstallOriginalSystemAsync();
         using TemporaryFolder folder = new();
 
         foreach (ExportedMigration file in await CampfireMigrations.ExportAsync(folder.FullPath))
             await ExecuteAsync(await File.ReadAllTextAsync(file.Path));
 
         Assert.That(await ReadAsync<string>(Catalogue.Query), Is.EqualTo(migrated));
-        Assert.That(await new CampfireMigrator(ConnectionString).GetPendingAsync(), Is.Empty);
+        Assert.That(await new CampfireMigrator(Emulator.ConnectionString).GetPendingAsync(), Is.Empty);
         Assert.That(await ReadAsync<string>($"select string_agg(content, ', ' order by sequence) from messages where conversation_id = '{Conversation}'"),
             Does.StartWith("first, second, third"));
     }

@@ -85,7 +85,7 @@ public sealed class MigrateCommandTests : MigratorFixture
         (int misused, _, string usage) = await CampfireProcess.RunOnAsync(
             Emulator.DatabaseUri.OriginalString, "migrate", "--script-timeout", "-1");
 
-        Assert.That((exitCode, misused), Is.EqualTo((1, 1)));
+        Assert.That((exitCode, misused), Is.EqualTo((1, 2)));
         Assert.That(error, Does.Contain("ran longer than ScriptTimeout"));
         Assert.That(usage, Does.Contain("--script-timeout takes a number of seconds"));
     }

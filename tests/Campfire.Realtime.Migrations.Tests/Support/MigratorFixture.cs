@@ -37,22 +37,38 @@ public abstract class MigratorFixture
         await Emulator.DisposeAsync();
     }
 
+    // As the superuser, because a test may have given things away.
     [SetUp]
-    public Task ResetAsync() => ExecuteAsync(
+    public Task ResetAsync() => ExecuteAsSuperuserAsync(
         """
         drop schema if exists campfire cascade;
         do $$
-        declare v_table text;
+        declare v_name text;
         begin
-            for v_table in select tablename from pg_tables where schemaname = 'public'
+            for v_name in select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'm'
             loop
-                execute format('drop table public.%I cascade', v_table);
+                execute format('drop materialized view if exists public.%I cascade', v_name);
             end loop;
-            for v_table in select oid::regprocedure from pg_proc where pronamespace = 'public'::regnamespace
+            for v_name in select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'v'
             loop
-                execute format('drop function %s', v_table);
+                execute format('drop view if exists public.%I cascade', v_name);
+            end loop;
+            for v_name in select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'
+            loop
+                execute format('drop table if exists public.%I cascade', v_name);
+            end loop;
+            for v_name in select oid::regprocedure from pg_proc where pronamespace = 'public'::regnamespace
+            loop
+                execute format('drop function if exists %s cascade', v_name);
+            end loop;
+            for v_name in select oid::regtype from pg_type where typnamespace = 'public'::regnamespace and typtype = 'e'
+            loop
+                execute format('drop type if exists %s cascade', v_name);
             end loop;
         end $$;
+        drop publication if exists supabase_realtime;
+        create publication supabase_realtime;
+        alter publication supabase_realtime owner to postgres;
         """);
 
     protected static CampfireMigrationException ErrorOf(NpgsqlConnectionStringBuilder settings) =>
@@ -87,6 +103,13 @@ public abstract class MigratorFixture
     protected async Task ExecuteAsync(string sql)
     {
         await using NpgsqlConnection connection = await Database.OpenConnectionAsync();
+        await connection.ExecuteAsync(sql);
+    }
+
+    protected async Task ExecuteAsSuperuserAsync(string sql)
+    {
+        await using NpgsqlConnection connection = new(Emulator.AdminConnectionString);
+        await connection.OpenAsync();
         await connection.ExecuteAsync(sql);
     }
 
