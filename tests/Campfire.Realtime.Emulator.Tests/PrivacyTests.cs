@@ -52,6 +52,27 @@ public sealed class PrivacyTests
         Assert.That(await CanJoinAsync(socket, $"org:{other.OrganizationId}", mine.AgentToken), Is.False);
     }
 
+    // A pooled connection must stand any number of policies that fail.
+    [Test]
+    public async Task A_server_joins_however_often_others_were_refused()
+    {
+        await using var emulator = await CampfireEmulator.StartAsync(new CampfireEmulatorOptions { Delays = EmulatorDelays.Fast });
+        var desk = await SupportDesk.CreateAsync(emulator);
+        await using (var owner = new NpgsqlConnection(emulator.ConnectionString))
+        {
+            await owner.OpenAsync();
+            await using var revoke = new NpgsqlCommand("revoke execute on function campfire.can_receive(text) from anon", owner);
+            await revoke.ExecuteNonQueryAsync();
+        }
+        await using var socket = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.That(await CanJoinAsync(socket, Conversation(desk), desk.VisitorToken), Is.False);
+            Assert.That(await CanJoinAsync(socket, Conversation(desk), emulator.ServiceKey), Is.True);
+        }
+    }
+
     [Test]
     public async Task A_forged_message_vanishes_while_typing_passes()
     {

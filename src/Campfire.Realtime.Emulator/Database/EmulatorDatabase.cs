@@ -18,10 +18,12 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         _partitions = new PartitionKeeper(Admin, options.TimeProvider, options.LoggerFactory.CreateLogger<PartitionKeeper>());
     }
 
+    // Without preparing by itself, here and below: Npgsql 10 loses its place in the protocol when such a statement is refused, and
+    // what policies and functions are asked is refused a lot.
     public string AdminConnectionString => new NpgsqlConnectionStringBuilder(_server.AdminConnectionString)
     {
         ApplicationName = "campfire-realtime",
-        MaxAutoPrepare = 20,
+        MaxAutoPrepare = 0,
         MaxPoolSize = 20,
     }.ConnectionString;
 
@@ -118,7 +120,6 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         }
     }
 
-    // Npgsql 10 loses its place in the protocol when a statement that it prepares by itself is refused, and these roles are refused a lot.
     private string As(string role, string password) => new NpgsqlConnectionStringBuilder(_server.AdminConnectionString)
     {
         Username = role,
