@@ -48,32 +48,42 @@ with expected (signature, is_definer, script) as (values
     ('public.campfire_conversations(uuid, text, timestamptz, timestamptz, integer, uuid)', true, '0011_queries'),
     ('public.campfire_find_widget_key(text)', true, '0011_queries')
 ),
+-- Not to_regprocedure, which raises on PostgreSQL 15 where a table is missing whose row is an argument.
+located as (
+    select expected.signature, expected.is_definer, expected.script, existing.oid
+    from expected
+    left join pg_catalog.pg_proc existing
+        on existing.pronamespace = to_regnamespace(split_part(expected.signature, '.', 1))
+        and existing.proname = split_part(split_part(expected.signature, '(', 1), '.', 2)
+        and replace(oidvectortypes(existing.proargtypes), 'public.', '')
+            = replace(replace(substring(expected.signature from '\((.*)\)'), 'public.', ''), 'timestamptz', 'timestamp with time zone')
+),
 -- Whatever is in the schema campfire, and what is ours in public.
 ours as (
     select existing.oid, existing.prosecdef, existing.proconfig, existing.proowner, existing.oid::regprocedure::text as name
     from pg_catalog.pg_proc existing
     where existing.pronamespace = to_regnamespace('campfire')
-       or existing.oid in (select to_regprocedure(signature) from expected)
+       or existing.oid in (select oid from located)
 )
 select
     'function_missing' as code,
     'error' as severity,
-    expected.signature as object,
+    located.signature as object,
     'The function does not exist, although the migration that makes it has been applied.' as message,
-    format('-- Take the function''s CREATE FUNCTION from sql/migrations/%s.sql, with its REVOKE and GRANT.', expected.script) as fix
-from expected
-where to_regprocedure(expected.signature) is null
+    format('-- Take the function''s CREATE FUNCTION from sql/migrations/%s.sql, with its REVOKE and GRANT.', located.script) as fix
+from located
+where located.oid is null
 
 union all
 select
-    'function_security', 'error', expected.signature,
-    case when expected.is_definer
+    'function_security', 'error', located.signature,
+    case when located.is_definer
         then 'The function is SECURITY INVOKER, and the callers that it serves lack the rights for what it does.'
         else 'The function is SECURITY DEFINER without need, so it lends its owner''s rights to whoever reaches it.'
     end,
-    format('alter function %s security %s', expected.signature, case when expected.is_definer then 'definer' else 'invoker' end)
-from expected
-join ours on ours.oid = to_regprocedure(expected.signature) and ours.prosecdef <> expected.is_definer
+    format('alter function %s security %s', located.signature, case when located.is_definer then 'definer' else 'invoker' end)
+from located
+join ours on ours.oid = located.oid and ours.prosecdef <> located.is_definer
 
 union all
 select

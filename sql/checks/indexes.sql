@@ -25,7 +25,7 @@ with expected (table_name, name, columns, is_unique, definition) as (values
 ),
 existing as (
     select
-        index.indrelid, index.indisunique, index.indnkeyatts,
+        index.indrelid, index.indisunique, index.indisprimary, index.indnkeyatts,
         array(
             select attribute.attname::text
             from unnest(index.indkey) with ordinality as key (attnum, position)
@@ -43,10 +43,14 @@ select
         then 'There is no valid unique index on these columns, so rows can be stored twice.'
         else 'There is no valid index on these columns, so the table is read as a whole where a few rows would do.'
     end as message,
-    format('drop index if exists %I.%I; create %s %I on %s (%s)',
-        split_part(expected.table_name, '.', 1), expected.name,
-        case when expected.is_unique then 'unique index' else 'index' end, expected.name,
-        expected.table_name, coalesce(expected.definition, array_to_string(expected.columns, ', '))) as fix
+    format('drop index if exists %I.%I; ', split_part(expected.table_name, '.', 1), expected.name)
+        || case when expected.name like '%\_pkey'
+            -- Without a primary key a published table has no replica identity, and every UPDATE of it fails.
+            then format('alter table %s add primary key (%s)', expected.table_name, array_to_string(expected.columns, ', '))
+            else format('create %s %I on %s (%s)',
+                case when expected.is_unique then 'unique index' else 'index' end, expected.name,
+                expected.table_name, coalesce(expected.definition, array_to_string(expected.columns, ', ')))
+        end as fix
 from expected
 where to_regclass(expected.table_name) is not null
   -- A missing column has a finding of its own.
@@ -60,6 +64,6 @@ where to_regclass(expected.table_name) is not null
     where existing.indrelid = to_regclass(expected.table_name)
       -- The order of the columns does not matter for uniqueness.
       and case when expected.is_unique
-        then existing.indisunique and existing.columns <@ expected.columns and expected.columns <@ existing.columns
+        then existing.indisunique and (existing.indisprimary or expected.name not like '%\_pkey') and existing.columns <@ expected.columns and expected.columns <@ existing.columns
         else existing.columns[1:cardinality(expected.columns)] = expected.columns
       end)

@@ -58,9 +58,14 @@ select
     format('%s may %s rows there%s, hence make themselves agents of any organization.',
         string_agg(distinct way.role_name, ' and '), string_agg(distinct way.word, ', '),
         ' by the policy ' || string_agg(distinct quote_ident(way.polname), ', ')),
-    coalesce(
-        string_agg(distinct format('drop policy %I on public.organization_members', way.polname), '; '),
-        'revoke insert, update, delete on public.organization_members from public, anon, authenticated')
+    case
+        when bool_or(not way.is_bounded)
+            then 'revoke insert, update, delete on public.organization_members from public, anon, authenticated'
+        when bool_and(way.is_open)
+            then string_agg(distinct format('drop policy %I on public.organization_members', way.polname), '; ')
+        else '-- Let it ask for an invitation, or the organization''s owner: alter policy … on public.organization_members …'
+    end
 from way
-where not way.is_bounded or way.is_open or not way.asks_elsewhere
+-- Who only removes himself makes nobody an agent.
+where not way.is_bounded or way.is_open or (way.word <> 'delete' and not way.asks_elsewhere)
 having count(*) > 0

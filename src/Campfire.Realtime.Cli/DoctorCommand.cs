@@ -94,13 +94,10 @@ internal static class DoctorCommand
             }
             else if (target is not null)
             {
-                var live = await doctor.ExamineLiveAsync(target, cancellationToken).ConfigureAwait(false);
+                var live = await ExamineLiveAsync(doctor, target, report, asJson, cancellationToken).ConfigureAwait(false);
                 report = new DoctorReport([.. report.Findings.Concat(live.Findings).OrderByDescending(finding => finding.Severity)], live.Measurements);
             }
-            if (asJson)
-                PrintJson(report);
-            else
-                PrintText(report);
+            Print(report, asJson);
             return report.Findings.Count == 0 ? NothingFound : SomethingFound;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -111,6 +108,29 @@ internal static class DoctorCommand
         {
             return Output.Fail(failure, CouldNotLook);
         }
+    }
+
+    // What the database itself has told is worth printing, whatever hinders the look from outside.
+    private static async Task<DoctorReport> ExamineLiveAsync(
+        CampfireDoctor doctor, LiveTarget target, DoctorReport ofDatabase, bool asJson, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await doctor.ExamineLiveAsync(target, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception failure) when (failure is CampfireMigrationException or ArgumentException)
+        {
+            Print(ofDatabase, asJson);
+            throw;
+        }
+    }
+
+    private static void Print(DoctorReport report, bool asJson)
+    {
+        if (asJson)
+            PrintJson(report);
+        else
+            PrintText(report);
     }
 
     private static void PrintText(DoctorReport report)

@@ -103,6 +103,7 @@ internal sealed record Damage(
         new("index_missing", "drop index public.idx_messages_organization_id", DoctorSeverity.Warning, "public.messages (organization_id)"),
         new("index_missing", "alter table public.messages drop constraint messages_conversation_id_sequence_key", Object: "public.messages (conversation_id, sequence)"),
         new("index_missing", "drop index public.idx_realtime_conversations_organization_id_status_updated_at", DoctorSeverity.Warning),
+        new("index_missing", "alter table public.realtime_conversations drop constraint realtime_conversations_pkey", Object: "public.realtime_conversations (id)"),
     ];
 
     public static IReadOnlyList<Damage> Publication { get; } =

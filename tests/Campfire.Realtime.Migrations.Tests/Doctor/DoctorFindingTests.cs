@@ -24,6 +24,32 @@ public sealed class DoctorFindingTests
     public async Task Freshly_migrated_database_has_no_finding() =>
         Assert.That((await new CampfireDoctor(DoctorSetUp.Emulator.ConnectionString).ExamineAsync()).Findings, Is.Empty);
 
+    // Functions take rows of these tables, so their signatures cannot be looked up.
+    [TestCase("conversations")]
+    [TestCase("messages")]
+    [TestCase("realtime_conversations")]
+    public Task Missing_table_is_told_and_hinders_no_other_check(string table) => InTransactionAsync(async connection =>
+    {
+        await connection.ExecuteAsync($"alter table public.{table} rename to elsewhere");
+
+        IReadOnlyList<DoctorFinding> findings = await ExamineAsync(connection);
+
+        Assert.That(findings.Where(finding => finding.Code == "table_missing").Select(finding => finding.Object), Is.EqualTo(new[] { $"public.{table}" }));
+    });
+
+    // Who may only leave makes himself no agent.
+    [Test]
+    public Task Policy_by_which_members_leave_is_no_finding() => InTransactionAsync(async connection =>
+    {
+        await connection.ExecuteAsync(
+            """
+            grant delete on public.organization_members to authenticated;
+            create policy leave on public.organization_members for delete to authenticated using (user_id = auth.uid());
+            """);
+
+        Assert.That((await ExamineAsync(connection)).Select(finding => finding.Code), Does.Not.Contain("membership_writable"));
+    });
+
     [TestCaseSource(nameof(Damages))]
     public Task Damage_is_found_alone_and_its_fix_repairs_it(object damage) => InTransactionAsync(async connection =>
     {
