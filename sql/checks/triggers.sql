@@ -28,7 +28,7 @@ select
     'trigger_missing' as code,
     'error' as severity,
     format('%s on %s', expected.name, expected.table_name) as object,
-    'The trigger does not exist or calls another function: rows are stored without its work, so their events are '
+    'The trigger does not exist, or not as it was made: rows are stored without its work, so their events are '
         || 'not numbered, logged or broadcast as they should be.' as message,
     format('create or replace trigger %I %s', expected.name, expected.definition) as fix
 from expected
@@ -37,7 +37,14 @@ where to_regclass(expected.table_name) is not null
   and not exists (
     select from pg_catalog.pg_trigger
     where tgrelid = to_regclass(expected.table_name) and tgname = expected.name
-      and tgfoid = to_regprocedure(expected.function_name))
+      and tgfoid = to_regprocedure(expected.function_name)
+      -- Row, before, insert, delete and update are the bits 1, 2, 4, 8 and 16.
+      and tgtype = 1
+          + 2 * (expected.definition like 'before %')::int
+          + 4 * (expected.definition ~ '^\w+ (insert|update or insert)')::int
+          + 8 * (expected.definition ~ '^[^.]* delete ')::int
+          + 16 * (expected.definition ~ '^[^.]* update ')::int
+      and (tgqual is not null) = (expected.definition like '% when %'))
 
 union all
 select

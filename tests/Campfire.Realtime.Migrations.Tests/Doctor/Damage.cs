@@ -53,6 +53,14 @@ internal sealed record Damage(
             create or replace trigger record_message_trigger after insert on public.messages
             for each row execute function campfire.record_message_change()
             """),
+        new("trigger_missing", """
+            create or replace trigger record_message_trigger after insert on public.messages
+            for each row when (new.sender_type = 'nobody') execute function campfire.record_message()
+            """),
+        new("trigger_missing", """
+            create or replace trigger record_message_trigger after update on public.messages
+            for each row execute function campfire.record_message()
+            """),
         new("trigger_disabled", "alter table public.messages disable trigger record_message_trigger", Object: "record_message_trigger on public.messages"),
         new("trigger_disabled", "alter table public.messages enable replica trigger prepare_message_trigger"),
         new("function_missing", "drop function public.campfire_find_widget_key(text)", Object: "public.campfire_find_widget_key(text)"),
