@@ -15,7 +15,7 @@ internal static class DatabaseOption
 
     public static string? Read(ParseResult parsed, Option<string?> option)
     {
-        if (parsed.GetValue(option) is { } named)
+        if (parsed.GetValue(option) is { Length: > 0 } named)
             return named;
         return Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } fromEnvironment ? fromEnvironment : null;
     }

@@ -21,8 +21,8 @@ internal static class MigrateCommand
         };
         timeout.Validators.Add(result =>
         {
-            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var seconds) && seconds < 0)
-                result.AddError("--script-timeout takes a number of seconds, or 0 for no limit.");
+            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var seconds) && seconds is < 0 or > 604_800)
+                result.AddError("--script-timeout takes a number of seconds up to 604800, a week, or 0 for no limit.");
         });
         var command = new Command(
             "migrate",
@@ -42,7 +42,7 @@ internal static class MigrateCommand
     private static async Task<int> RunAsync(string? connection, bool dryRun, TimeSpan scriptTimeout, CancellationToken cancellationToken)
     {
         if (connection is null)
-            return Output.Fail(DatabaseOption.Missing);
+            return Output.Fail(DatabaseOption.Missing, 2);
         using var notices = LoggerFactory.Create(logging => logging.AddProvider(new WaitingNotice()));
         try
         {

@@ -36,11 +36,12 @@ public sealed class MigrateCommandTests : MigratorFixture
 
     [TestCase("migrate")]
     [TestCase("migrate", "--dry-run")]
+    [TestCase("migrate", "--connection", "")]
     public async Task No_database_is_told_with_both_ways_to_name_one(params string[] arguments)
     {
         (int exitCode, _, string error) = await CampfireProcess.RunAsync(arguments);
 
-        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(exitCode, Is.EqualTo(2));
         Assert.That(error, Does.Contain("--connection").And.Contain("CAMPFIRE_SUPABASE_DB"));
     }
 
@@ -82,12 +83,17 @@ public sealed class MigrateCommandTests : MigratorFixture
 
         (int exitCode, _, string error) = await CampfireProcess.RunOnAsync(
             Emulator.DatabaseUri.OriginalString, "migrate", "--script-timeout", "1");
-        (int misused, _, string usage) = await CampfireProcess.RunOnAsync(
-            Emulator.DatabaseUri.OriginalString, "migrate", "--script-timeout", "-1");
 
-        Assert.That((exitCode, misused), Is.EqualTo((1, 2)));
+        Assert.That(exitCode, Is.EqualTo(1));
         Assert.That(error, Does.Contain("ran longer than ScriptTimeout"));
-        Assert.That(usage, Does.Contain("--script-timeout takes a number of seconds"));
+        foreach (string wrong in new[] { "-1", "2147483647" })
+        {
+            (int misused, _, string usage) = await CampfireProcess.RunOnAsync(
+                Emulator.DatabaseUri.OriginalString, "migrate", "--script-timeout", wrong);
+
+            Assert.That(misused, Is.EqualTo(2), wrong);
+            Assert.That(usage, Does.Contain("--script-timeout takes a number of seconds"));
+        }
     }
 
     [TestCase("migrate")]
