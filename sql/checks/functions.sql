@@ -18,7 +18,7 @@ with expected (signature, is_definer, script) as (values
     ('campfire.conversation_changes(public.conversations, public.conversations)', false, '0006_conversations'),
     ('campfire.prepare_conversation()', true, '0006_conversations'),
     ('campfire.sync_realtime_conversations()', true, '0006_conversations'),
-    ('campfire.write_conversation_events(public.conversations, public.conversations)', true, '0006_conversations'),
+    ('campfire.write_conversation_events(public.conversations, public.conversations, jsonb)', true, '0006_conversations'),
     ('campfire.known_attachments(jsonb)', false, '0007_messages'),
     ('campfire.message_payload(public.messages)', false, '0007_messages'),
     ('campfire.message_event_payload(text, bigint, public.messages)', false, '0007_messages'),

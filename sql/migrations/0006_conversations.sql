@@ -83,6 +83,8 @@ create function campfire.prepare_conversation() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
+declare
+    v_text record;
 begin
     if tg_op = 'INSERT' then
         -- An adopted table may leave these empty.
@@ -98,27 +100,8 @@ begin
         new.created_at := coalesce(new.created_at, clock_timestamp());
         new.updated_at := coalesce(new.updated_at, new.created_at);
     end if;
-    -- The columns of an adopted table may be text, or an enum with further labels.
-    if new.status is null or new.priority is null
-        or new.status::text <> all (array['open', 'pending', 'assigned', 'closed', 'archived'])
-        or new.priority::text <> all (array['low', 'medium', 'high', 'urgent'])
-    then
-        perform campfire.invalid(
-            format('There is no status %s or no priority %s.',
-                coalesce(new.status::text, 'null'), coalesce(new.priority::text, 'null')),
-            'A status is open, pending, assigned, closed or archived; a priority low, medium, high or urgent.');
-    end if;
-    if tg_op = 'INSERT' then
-        new.last_sequence := 1;
-        new.version := 1;
-        new.last_message_preview := null;
-        new.last_message_at := null;
-        new.last_message_sender_type := null;
-        return new;
-    end if;
-
     -- The common case, a message, which changes nothing but the counters.
-    if pg_trigger_depth() > 1
+    if tg_op = 'UPDATE' and pg_trigger_depth() > 1
         and (new.id, new.organization_id, new.visitor_id, new.status, new.priority, new.tags, new.assigned_agent_id,
                 new.customer_name, new.customer_email, new.handler_type, new.handler_id, new.handler_epoch,
                 new.handover_requested_at, new.handover_reason, new.handover_summary)
@@ -129,6 +112,45 @@ begin
     then
         new.version := old.version + 1;
         new.updated_at := clock_timestamp();
+        return new;
+    end if;
+
+    -- The columns of an adopted table may be text, or an enum with further labels.
+    if new.status is null or new.priority is null
+        or new.status::text <> all (array['open', 'pending', 'assigned', 'closed', 'archived'])
+        or new.priority::text <> all (array['low', 'medium', 'high', 'urgent'])
+    then
+        perform campfire.invalid(
+            format('There is no status %s or no priority %s.',
+                coalesce(new.status::text, 'null'), coalesce(new.priority::text, 'null')),
+            'A status is open, pending, assigned, closed or archived; a priority low, medium, high or urgent.');
+    end if;
+    if new.handler_type::text <> all (array['ai', 'human', 'none']) then
+        perform campfire.invalid(
+            format('There is no handler type %s.', new.handler_type), 'A handler type is ai, human or none.');
+    end if;
+    -- What a row has of before may stay.
+    select value.name, value.most into v_text
+    from (values
+        ('customer_name', new.customer_name::text, old.customer_name::text, 200),
+        ('customer_email', new.customer_email::text, old.customer_email::text, 320),
+        ('handler_id', new.handler_id::text, old.handler_id::text, 200),
+        ('handover_reason', new.handover_reason::text, old.handover_reason::text, 500),
+        ('handover_summary', new.handover_summary::text, old.handover_summary::text, 4000)
+    ) as value (name, content, before, most)
+    where length(value.content) > value.most and value.content is distinct from value.before
+    limit 1;
+    if found then
+        perform campfire.invalid(
+            format('%s of a conversation has at most %s characters.', v_text.name, v_text.most), 'Shorten it.');
+    end if;
+
+    if tg_op = 'INSERT' then
+        new.last_sequence := 1;
+        new.version := 1;
+        new.last_message_preview := null;
+        new.last_message_at := null;
+        new.last_message_sender_type := null;
         return new;
     end if;
 
@@ -165,7 +187,7 @@ $$;
 
 -- conversation:* carries the conversation; ai:handover:* what the humans, or the program that waits for them, need.
 create function campfire.write_conversation_events(
-    p_old public.conversations, p_new public.conversations) returns void
+    p_old public.conversations, p_new public.conversations, p_conversation jsonb) returns void
 language plpgsql security definer
 set search_path = ''
 as $$
@@ -175,15 +197,11 @@ declare
     end;
     v_event text;
     v_caller record;
-    v_conversation jsonb;
     v_payload jsonb;
     v_sequence bigint;
     v_topic text := 'bcast:org:' || p_new.organization_id;
 begin
     v_caller := campfire.caller();
-    select campfire.conversation_payload(mirror) into v_conversation
-    from public.realtime_conversations mirror where mirror.id = p_new.id;
-
     v_sequence := p_new.last_sequence - cardinality(v_events);
     foreach v_event in array v_events
     loop
@@ -206,7 +224,7 @@ begin
                 'handler_type', p_new.handler_type,
                 'handler_id', p_new.handler_id,
                 'handler_epoch', p_new.handler_epoch)
-            else v_conversation || jsonb_build_object('sequence', v_sequence)
+            else p_conversation || jsonb_build_object('sequence', v_sequence)
         end;
         insert into public.conversation_events (
             conversation_id, sequence, event, actor_type, actor_id, data, created_at)
@@ -216,9 +234,9 @@ begin
             v_caller.id, v_payload, clock_timestamp());
         perform realtime.send(v_payload, v_event, v_topic || ':conv:' || p_new.id, true);
         perform realtime.send(
-            case when v_event like 'ai:%' then v_payload else v_conversation end, v_event, v_topic, true);
+            case when v_event like 'ai:%' then v_payload else p_conversation end, v_event, v_topic, true);
         if v_event = 'conversation:created' then
-            perform realtime.send(v_conversation, v_event, v_topic || ':conversations', true);
+            perform realtime.send(p_conversation, v_event, v_topic || ':conversations', true);
         end if;
     end loop;
 end
@@ -230,6 +248,8 @@ create function campfire.sync_realtime_conversations() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
+declare
+    v_mirror public.realtime_conversations;
 begin
     if tg_op = 'DELETE' then
         delete from public.realtime_conversations where id = old.id;
@@ -252,7 +272,8 @@ begin
         last_message_sender_type = new.last_message_sender_type,
         created_at = new.created_at,
         updated_at = new.updated_at
-    where id = new.id;
+    where id = new.id
+    returning * into v_mirror;
     if not found then
         insert into public.realtime_conversations (
             id, organization_id, visitor_id, customer_name, customer_email, status, priority,
@@ -262,18 +283,23 @@ begin
             new.id, new.organization_id, new.visitor_id, new.customer_name, new.customer_email, new.status,
             new.priority, new.assigned_agent_id, new.handler_type, new.handler_id, new.handler_epoch,
             new.handover_requested_at, new.version, new.last_sequence, new.last_message_preview, new.last_message_at,
-            new.last_message_sender_type, new.created_at, new.updated_at);
+            new.last_message_sender_type, new.created_at, new.updated_at)
+        returning * into v_mirror;
     end if;
 
     if tg_op = 'INSERT' then
-        perform campfire.write_conversation_events(null, new);
+        perform campfire.write_conversation_events(null, new, campfire.conversation_payload(v_mirror));
     elsif (new.status, new.priority, new.tags, new.assigned_agent_id, new.customer_name, new.customer_email,
             new.handler_type, new.handler_id, new.handler_epoch, new.handover_requested_at)
         is distinct from
         (old.status, old.priority, old.tags, old.assigned_agent_id, old.customer_name, old.customer_email,
             old.handler_type, old.handler_id, old.handler_epoch, old.handover_requested_at)
     then
-        perform campfire.write_conversation_events(old, new);
+        perform campfire.write_conversation_events(old, new, campfire.conversation_payload(v_mirror));
+    elsif new.last_sequence <> old.last_sequence and pg_trigger_depth() > 1 then
+        -- A message came, changed or went: an event of the message, which no more than moves the conversation up.
+        perform realtime.send(
+            campfire.conversation_payload(v_mirror), 'conversation:updated', 'bcast:org:' || new.organization_id, true);
     end if;
     return null;
 end

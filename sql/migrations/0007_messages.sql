@@ -143,37 +143,39 @@ as $$
 declare
     v_now timestamptz := clock_timestamp();
     v_day date := (v_now at time zone 'UTC')::date;
-    v_settings campfire.settings;
-    v_rate campfire.visitor_rates;
+    v_rate record;
     v_wait numeric;
 begin
-    select * into v_settings from campfire.settings;
     update campfire.visitor_rates rate set
         -- One more than may come within the window.
-        recent = case when v_settings.visitor_burst_messages is null then '{}' else
-            (rate.recent || v_now)[greatest(cardinality(rate.recent) + 1 - v_settings.visitor_burst_messages, 1):] end,
+        recent = case when settings.visitor_burst_messages is null then '{}' else
+            (rate.recent || v_now)[greatest(cardinality(rate.recent) + 1 - settings.visitor_burst_messages, 1):] end,
         day = v_day,
         day_messages = case when rate.day = v_day then rate.day_messages + 1 else 1 end
+    from campfire.settings settings
     where rate.conversation_id = p_conversation_id
-    returning * into v_rate;
+    returning rate.recent, rate.day_messages, settings.visitor_burst_messages, settings.visitor_burst_window,
+        settings.visitor_daily_messages
+    into v_rate;
     if not found then
+        -- No limit is below one.
         insert into campfire.visitor_rates (conversation_id, recent, day, day_messages)
-        values (p_conversation_id, array[v_now], v_day, 1)
-        returning * into v_rate;
+        values (p_conversation_id, array[v_now], v_day, 1);
+        return;
     end if;
 
-    if cardinality(v_rate.recent) > v_settings.visitor_burst_messages
-        and v_rate.recent[1] > v_now - v_settings.visitor_burst_window
+    if cardinality(v_rate.recent) > v_rate.visitor_burst_messages
+        and v_rate.recent[1] > v_now - v_rate.visitor_burst_window
     then
-        v_wait := extract(epoch from v_rate.recent[1] + v_settings.visitor_burst_window - v_now);
+        v_wait := extract(epoch from v_rate.recent[1] + v_rate.visitor_burst_window - v_now);
         perform campfire.fail(429, 'campfire_rate_limited',
             format('A visitor may send %s messages in %s seconds.',
-                v_settings.visitor_burst_messages, extract(epoch from v_settings.visitor_burst_window)::float8),
+                v_rate.visitor_burst_messages, extract(epoch from v_rate.visitor_burst_window)::float8),
             format('Wait %s seconds.', ceil(v_wait)));
     end if;
-    if v_rate.day_messages > v_settings.visitor_daily_messages then
+    if v_rate.day_messages > v_rate.visitor_daily_messages then
         perform campfire.fail(429, 'campfire_rate_limited',
-            format('A visitor may send %s messages a day in one conversation.', v_settings.visitor_daily_messages),
+            format('A visitor may send %s messages a day in one conversation.', v_rate.visitor_daily_messages),
             'Go on after midnight UTC, or raise visitor_daily_messages in campfire.settings.');
     end if;
 end
@@ -200,6 +202,7 @@ as $$
 declare
     v_sender record;
     v_conversation public.conversations;
+    v_is_archived boolean := false;
 begin
     v_sender := campfire.require_participant(new.conversation_id, true);
     if v_sender.kind = 'server' then
@@ -248,23 +251,12 @@ begin
         -- A visitor who writes again reopens the conversation; that event comes before the message.
         update public.conversations set status = 'open'
         where id = new.conversation_id and status::text = 'closed';
-        if not found and not exists (
-            select from public.conversations where id = new.conversation_id and status::text <> 'archived')
-        then
-            perform campfire.invalid(
-                'The conversation is archived and takes no further messages.', 'Open a new conversation.');
-        end if;
+        v_is_archived := not found and not exists (
+            select from public.conversations where id = new.conversation_id and status::text <> 'archived');
+        exit when v_is_archived;
     end loop;
-    if v_conversation.id is null then
-        perform campfire.fail(409, 'campfire_conflict',
-            'A trigger or another writer keeps the conversation from taking a message.',
-            'Try again; if it stays so, look for a BEFORE UPDATE trigger of conversations that returns null.');
-    end if;
 
-    if v_sender.kind = 'visitor' then
-        perform campfire.count_visitor_message(new.conversation_id);
-    end if;
-
+    -- Before anything refuses a message for what has come since it was stored: to repeat it is safe at any time. And
     -- INSERT … ON CONFLICT DO NOTHING would skip the row and keep the sequence that was just taken: a hole in the log.
     if exists (select from public.messages where id = new.id) then
         raise exception using
@@ -273,6 +265,19 @@ begin
             detail = 'A message with this id is stored already.',
             hint = 'Call campfire_send_message to repeat a message safely.',
             constraint = 'messages_pkey';
+    end if;
+    if v_is_archived then
+        perform campfire.invalid(
+            'The conversation is archived and takes no further messages.', 'Open a new conversation.');
+    end if;
+    if v_conversation.id is null then
+        perform campfire.fail(409, 'campfire_conflict',
+            'A trigger or another writer keeps the conversation from taking a message.',
+            'Try again; if it stays so, look for a BEFORE UPDATE trigger of conversations that returns null.');
+    end if;
+
+    if v_sender.kind = 'visitor' then
+        perform campfire.count_visitor_message(new.conversation_id);
     end if;
 
     if new.sender_type::text = 'ai' and (
@@ -305,15 +310,14 @@ begin
 end
 $$;
 
--- Appends to the log and tells the three channels. realtime.send never fails; whoever misses a
--- broadcast reads the log.
+-- Appends to the log and tells two channels; the third, about the conversation, has been told with its change.
+-- realtime.send never fails; whoever misses a broadcast reads the log.
 create function campfire.record_message() returns trigger
 language plpgsql security definer
 set search_path = ''
 as $$
 declare
     v_payload jsonb := campfire.message_payload(new);
-    v_conversation jsonb;
     v_topic text := 'bcast:org:' || new.organization_id;
 begin
     -- Realtime drops what is too large without telling anybody. Escaped, a text has up to six times its length, and the
@@ -339,11 +343,7 @@ begin
             id uuid, file_name text, content_type text, size_bytes bigint, storage_path text);
     end if;
 
-    select campfire.conversation_payload(mirror) into v_conversation
-    from public.realtime_conversations mirror where mirror.id = new.conversation_id;
-
     perform realtime.send(v_payload, 'message:created', v_topic || ':conv:' || new.conversation_id, true);
-    perform realtime.send(v_conversation, 'conversation:updated', v_topic, true);
     perform realtime.send(v_payload, 'message:created', v_topic || ':conversations', true);
     return null;
 end

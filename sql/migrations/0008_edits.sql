@@ -53,8 +53,6 @@ declare
     v_caller record;
     v_sequence bigint;
     v_payload jsonb;
-    v_conversation jsonb;
-    v_topic text := 'bcast:org:' || new.organization_id;
 begin
     v_caller := campfire.caller();
     update public.conversations set
@@ -84,10 +82,8 @@ begin
         case v_caller.kind when 'visitor' then 'visitor' when 'user' then 'agent' else 'system' end,
         v_caller.id, coalesce(new.deleted_at, new.edited_at));
 
-    select campfire.conversation_payload(mirror) into v_conversation
-    from public.realtime_conversations mirror where mirror.id = new.conversation_id;
-    perform realtime.send(v_payload, v_event, v_topic || ':conv:' || new.conversation_id, true);
-    perform realtime.send(v_conversation, 'conversation:updated', v_topic, true);
+    perform realtime.send(
+        v_payload, v_event, 'bcast:org:' || new.organization_id || ':conv:' || new.conversation_id, true);
     return null;
 end
 $$;

@@ -22,10 +22,6 @@ begin
     if p_organization_id is null or p_visitor_id is null then
         perform campfire.invalid('p_organization_id and p_visitor_id are required.', 'State both as UUIDs.');
     end if;
-    if length(p_customer_name) > 200 or length(p_customer_email) > 320 then
-        perform campfire.invalid(
-            'The customer''s name has at most 200 characters, the e-mail address at most 320.', 'Shorten it.');
-    end if;
     perform campfire.check_object('p_customer', v_customer);
     begin
         -- PostgreSQL does not know the zone of a link-local address (fe80::1%eth0).
@@ -127,26 +123,23 @@ begin
         end;
     end if;
 
-    select * into v_message from public.messages where id = p_id;
-    if not found then
-        begin
-            insert into public.messages (
-                id, conversation_id, content, attachments, metadata, handler_epoch,
-                sender_type, sender_id, sender_name, sender_email)
-            values (
-                p_id, p_conversation_id, p_content, p_attachments, p_metadata, p_handler_epoch,
-                v_new.sender_type, v_new.sender_id, p_sender ->> 'name', p_sender ->> 'email')
-            returning * into v_message;
-            return campfire.message_payload(v_message);
-        exception when unique_violation then
-            -- The same send at the same time; undoing the insert has given its sequence back.
-            select * into v_message from public.messages where id = p_id;
-            if not found then
-                perform campfire.fail(409, 'campfire_conflict',
-                    'An attachment''s id is already used.', 'Leave the id of an attachment out, or choose another.');
-            end if;
-        end;
-    end if;
+    begin
+        insert into public.messages (
+            id, conversation_id, content, attachments, metadata, handler_epoch,
+            sender_type, sender_id, sender_name, sender_email)
+        values (
+            p_id, p_conversation_id, p_content, p_attachments, p_metadata, p_handler_epoch,
+            v_new.sender_type, v_new.sender_id, p_sender ->> 'name', p_sender ->> 'email')
+        returning * into v_message;
+        return campfire.message_payload(v_message);
+    exception when unique_violation then
+        -- Sent before, or at the same time; undoing the insert has given its sequence back.
+        select * into v_message from public.messages where id = p_id;
+        if not found then
+            perform campfire.fail(409, 'campfire_conflict',
+                'An attachment''s id is already used.', 'Leave the id of an attachment out, or choose another.');
+        end if;
+    end;
 
     select participant.kind, participant.id into v_sender_type, v_sender_id
     from campfire.require_participant(p_conversation_id, true) participant;

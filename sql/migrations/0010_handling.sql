@@ -121,10 +121,6 @@ declare
     v_conversation public.conversations;
 begin
     select * into v_participant from campfire.require_participant(p_conversation_id, true);
-    if length(p_reason) > 500 or length(p_summary) > 4000 then
-        perform campfire.invalid(
-            'The reason has at most 500 characters, the summary at most 4,000.', 'Shorten it.');
-    end if;
     select * into v_conversation from public.conversations where id = p_conversation_id for no key update;
     perform campfire.refuse_archived(v_conversation.status::text);
 
@@ -166,9 +162,6 @@ begin
     if p_handler_type is null or p_handler_type <> all (array['ai', 'human', 'none']) then
         perform campfire.invalid(
             format('There is no handler type %s.', coalesce(p_handler_type, 'null')), 'Use ai, human or none.');
-    end if;
-    if length(p_handler_id) > 200 then
-        perform campfire.invalid('p_handler_id has at most 200 characters.', 'Shorten it.');
     end if;
     if p_handler_type = 'none' and p_handler_id is not null then
         perform campfire.invalid('The handler type none has no id.', 'Leave p_handler_id out.');

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Campfire.Realtime.Migrations.Tests.Support;
+using Npgsql;
 
 namespace Campfire.Realtime.Migrations.Tests;
 
@@ -112,6 +113,39 @@ public sealed class ConversationTests
         await Refusal.AssertAsync(
             () => Caller.Service.ExecuteAsync(
                 "update public.conversations set organization_id = $2 where id = $1", tenant.ConversationId, other.OrganizationId),
+            "PT422", "campfire_invalid");
+    }
+
+    [TestCase("customer_name = repeat('x', 201)")]
+    [TestCase("customer_email = repeat('x', 321)")]
+    [TestCase("handler_id = repeat('x', 201)")]
+    [TestCase("handler_type = 'robot'")]
+    [TestCase("status = null")]
+    public async Task Value_that_a_conversation_does_not_take_is_refused(string change)
+    {
+        Tenant tenant = await Tenant.CreateAsync();
+
+        await Refusal.AssertAsync(
+            () => Caller.Service.ExecuteAsync($"update public.conversations set {change} where id = $1", tenant.ConversationId),
+            "PT422", "campfire_invalid");
+    }
+
+    [Test]
+    public async Task Name_that_is_longer_since_before_campfire_stays_until_it_is_changed()
+    {
+        Tenant tenant = await Tenant.CreateAsync();
+        await using NpgsqlConnection connection = await AssemblySetup.Database.OpenConnectionAsync();
+        await connection.ExecuteAsync("begin");
+        await connection.ExecuteAsync("alter table public.conversations disable trigger user");
+        await connection.ExecuteAsync(
+            "update public.conversations set customer_name = repeat('x', 300) where id = $1", tenant.ConversationId);
+        await connection.ExecuteAsync("alter table public.conversations enable trigger user");
+
+        await connection.ExecuteAsync("update public.conversations set priority = 'high' where id = $1", tenant.ConversationId);
+
+        await Refusal.AssertAsync(
+            () => connection.ExecuteAsync(
+                "update public.conversations set customer_name = repeat('x', 299) where id = $1", tenant.ConversationId),
             "PT422", "campfire_invalid");
     }
 

@@ -174,63 +174,6 @@ public sealed class MessageTests
         Assert.That(next.Number("sequence"), Is.EqualTo(2));
     }
 
-    [Test]
-    public async Task Send_repeated_returns_the_stored_message_and_stores_no_other()
-    {
-        Tenant tenant = await Tenant.CreateAsync();
-        Guid id = Guid.CreateVersion7();
-        JsonElement first = await tenant.SendAsync(tenant.Visitor, "once", id);
-        await tenant.SendAsync(tenant.Agent, "between");
-        int broadcasts = (await tenant.ReadBroadcastsAsync()).Count;
-
-        JsonElement second = await tenant.SendAsync(tenant.Visitor, "once", id);
-
-        Assert.That(second.GetRawText(), Is.EqualTo(first.GetRawText()));
-        Assert.That(await tenant.ReadLogAsync(after: 1), Has.Count.EqualTo(2));
-        Assert.That(await tenant.ReadBroadcastsAsync(), Has.Count.EqualTo(broadcasts));
-    }
-
-    [Test]
-    public async Task Send_repeated_at_the_same_time_stores_one_message_and_leaves_no_hole()
-    {
-        Tenant tenant = await Tenant.CreateAsync();
-        Guid id = Guid.CreateVersion7();
-
-        (JsonElement first, JsonElement second) = await Race.RunAsync(
-            tenant.Visitor, "campfire_send_message($1, $2, 'once')", tenant.ConversationId, id);
-
-        Assert.That(second.GetRawText(), Is.EqualTo(first.GetRawText()));
-        await tenant.SendAsync(tenant.Visitor, "next");
-        Assert.That(
-            await tenant.ReadLogNamesAsync(),
-            Is.EqualTo(new[] { "1 conversation:created", "2 message:created", "3 message:created" }));
-    }
-
-    [Test]
-    public async Task Send_with_a_used_id_is_a_conflict()
-    {
-        Tenant tenant = await Tenant.CreateAsync();
-        Tenant other = await Tenant.CreateAsync();
-        Guid id = Guid.CreateVersion7();
-        await tenant.SendAsync(tenant.Visitor, "first", id);
-
-        await Refusal.AssertAsync(() => tenant.SendAsync(tenant.Visitor, "other text", id), "PT409", "campfire_conflict");
-        await Refusal.AssertAsync(() => tenant.SendAsync(tenant.Agent, "first", id), "PT409", "campfire_conflict");
-        await Refusal.AssertAsync(() => other.SendAsync(other.Visitor, "first", id), "PT409", "campfire_conflict");
-        Assert.That(await tenant.ReadLogAsync(after: 1), Has.Count.EqualTo(1));
-    }
-
-    [Test]
-    public async Task Send_with_a_used_id_tells_a_stranger_nothing()
-    {
-        Tenant tenant = await Tenant.CreateAsync();
-        Tenant stranger = await Tenant.CreateAsync();
-        Guid id = Guid.CreateVersion7();
-        await tenant.SendAsync(tenant.Visitor, "secret", id);
-
-        await Refusal.AssertAsync(() => tenant.SendAsync(stranger.Visitor, "secret", id), "PT404", "campfire_not_found");
-    }
-
     [TestCase("")]
     [TestCase(" \t\r\n\u00a0\u200b\u3000")]
     public async Task Message_without_text_and_attachment_is_invalid(string content)
@@ -312,19 +255,6 @@ public sealed class MessageTests
             }));
         await Refusal.AssertAsync(
             () => tenant.SendAsync(Caller.Service, "e", """p_sender => '{"type":"king"}'"""), "PT422", "campfire_invalid");
-    }
-
-    [Test]
-    public async Task Repeated_send_of_a_server_is_recognised()
-    {
-        Tenant tenant = await Tenant.CreateAsync();
-        Guid id = Guid.CreateVersion7();
-        const string asVisitor = """p_sender => '{"type":"visitor"}'""";
-
-        JsonElement first = await tenant.SendAsync(Caller.Service, "hi", asVisitor, id);
-        JsonElement second = await tenant.SendAsync(Caller.Service, "hi", asVisitor, id);
-
-        Assert.That(second.GetRawText(), Is.EqualTo(first.GetRawText()));
     }
 
     [Test]

@@ -163,6 +163,7 @@ internal sealed class BenchDatabase : IAsyncDisposable
             """,
             cancellationToken);
         await owner.ExecuteAsync("grant insert on public.bare to service_role", cancellationToken);
+        await owner.ExecuteAsync(PlainWrites.Sql, cancellationToken);
         await owner.ExecuteAsync("vacuum (analyze)", cancellationToken);
         Console.WriteLine("Filled.");
     }

@@ -31,16 +31,11 @@ internal sealed class Session(NpgsqlConnection connection) : IAsyncDisposable
         return () => command.ExecuteScalarAsync(cancellationToken);
     }
 
-    public async Task<Func<Task>> PrepareSendAsync(Guid conversationId, CancellationToken cancellationToken)
-    {
-        NpgsqlCommand command = Create("select public.campfire_send_message($1, $2, $3)::text", conversationId, Guid.NewGuid(), Content);
-        await command.PrepareAsync(cancellationToken);
-        return async () =>
-        {
-            command.Parameters[1].Value = Guid.CreateVersion7();
-            await command.ExecuteScalarAsync(cancellationToken);
-        };
-    }
+    public Task<Func<Task>> PrepareSendAsync(Guid conversationId, CancellationToken cancellationToken) =>
+        PrepareSendAsync("public.campfire_send_message", conversationId, cancellationToken);
+
+    public Task<Func<Task>> PreparePlainWritesAsync(Guid conversationId, CancellationToken cancellationToken) =>
+        PrepareSendAsync("plain.send", conversationId, cancellationToken);
 
     // The same columns and two unique indexes, and nothing else.
     public async Task<Func<Task>> PrepareBareInsertAsync(Guid organizationId, Guid conversationId, CancellationToken cancellationToken)
@@ -62,6 +57,17 @@ internal sealed class Session(NpgsqlConnection connection) : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => connection.DisposeAsync();
+
+    private async Task<Func<Task>> PrepareSendAsync(string function, Guid conversationId, CancellationToken cancellationToken)
+    {
+        NpgsqlCommand command = Create($"select {function}($1, $2, $3)::text", conversationId, Guid.NewGuid(), Content);
+        await command.PrepareAsync(cancellationToken);
+        return async () =>
+        {
+            command.Parameters[1].Value = Guid.CreateVersion7();
+            await command.ExecuteScalarAsync(cancellationToken);
+        };
+    }
 
     private NpgsqlCommand Create(string sql, params object[] parameters)
     {

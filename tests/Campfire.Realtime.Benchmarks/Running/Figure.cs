@@ -7,10 +7,10 @@ internal sealed record Figure(
     public static Figure Alone(string question, string unit, Rounds rounds, string? target = null, bool? met = null) =>
         new(question, rounds.Median, unit, rounds.Low, rounds.High, null, null, target, met);
 
-    public static Figure Against(string question, string unit, Rounds rounds, Rounds baseline, string target, Func<double, bool> meets)
+    public static Figure Against(string question, string unit, Rounds rounds, Rounds baseline, string? target = null, Func<double, bool>? meets = null)
     {
         double ratio = rounds.Median / baseline.Median;
-        return new(question, rounds.Median, unit, rounds.Low, rounds.High, baseline.Median, ratio, target, meets(ratio));
+        return new(question, rounds.Median, unit, rounds.Low, rounds.High, baseline.Median, ratio, target, meets?.Invoke(ratio));
     }
 }
 

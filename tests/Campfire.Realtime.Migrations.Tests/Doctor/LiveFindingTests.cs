@@ -113,12 +113,20 @@ public sealed class LiveFindingTests
             "live_not_delivered",
             [
                 "visitor's message reaches the agent on conversation",
-                "visitor's message reaches the agent on organization",
                 "visitor's message reaches the agent on conversations",
                 "agent's message reaches the visitor",
             ],
             "alter table public.messages disable trigger record_message_trigger",
             "alter table public.messages enable trigger record_message_trigger",
+            new CampfireDoctorOptions { LiveTimeout = TimeSpan.FromSeconds(1) });
+
+    [Test]
+    public async Task Change_of_the_conversation_that_does_not_arrive_is_found() =>
+        await AssertAsync(
+            "live_not_delivered",
+            ["visitor's message reaches the agent on organization"],
+            "alter table public.conversations disable trigger sync_realtime_conversations_trigger",
+            "alter table public.conversations enable trigger sync_realtime_conversations_trigger",
             new CampfireDoctorOptions { LiveTimeout = TimeSpan.FromSeconds(1) });
 
     [Test]
