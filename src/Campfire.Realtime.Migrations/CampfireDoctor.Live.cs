@@ -13,7 +13,7 @@ public sealed partial class CampfireDoctor
     /// <param name="target">The project that the database belongs to.</param>
     /// <param name="cancellationToken">Ends the examination; what it made is still removed.</param>
     /// <returns>A finding for each path that is not as it should be, and the time that each other took.</returns>
-    /// <exception cref="ArgumentException"><paramref name="target"/> has no <c>http</c> or <c>https</c> URL, or a key that is none.</exception>
+    /// <exception cref="ArgumentException"><paramref name="target"/> has no <c>http</c> or <c>https</c> URL, or a key that is none or of another kind.</exception>
     /// <exception cref="CampfireMigrationException">
     /// The database could not be reached, or what was made could not be made or removed; the message says what is left.
     /// </exception>
@@ -48,6 +48,11 @@ public sealed partial class CampfireDoctor
             throw new ArgumentException("The project's anon key and JWT secret must not be empty.", nameof(target));
         if ($"{target.AnonKey}{target.ServiceKey}".Any(character => character is <= ' ' or > '~'))
             throw new ArgumentException("A key holds a space, a line break or another character that no key has.", nameof(target));
+        // Otherwise a mistake of the caller's would be reported as a breach of the project.
+        if (ApiKey.RoleOf(target.AnonKey) is not (null or "anon"))
+            throw new ArgumentException("The anon key is another kind of key. Pass the key that browsers use, anon or sb_publishable_….", nameof(target));
+        if (target.ServiceKey is not null && ApiKey.RoleOf(target.ServiceKey) is not (null or "service_role"))
+            throw new ArgumentException("The service key is another kind of key. Pass the service_role or sb_secret_… key, or leave it out.", nameof(target));
         if (target.ServiceKey is not null && string.IsNullOrWhiteSpace(target.ServiceKey))
             throw new ArgumentException("The service key must not be empty; leave it out to go without.", nameof(target));
     }

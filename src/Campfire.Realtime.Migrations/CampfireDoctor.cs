@@ -1,4 +1,5 @@
 using Campfire.Realtime.Migrations.Examining;
+using Campfire.Realtime.Migrations.Running;
 using Npgsql;
 
 namespace Campfire.Realtime.Migrations;
@@ -18,7 +19,7 @@ public sealed partial class CampfireDoctor
     /// <param name="connectionString">A URI <c>postgresql://…</c> or an Npgsql connection string.</param>
     /// <param name="options">The settings, or <see langword="null"/> for the defaults.</param>
     /// <exception cref="ArgumentException"><paramref name="connectionString"/> is empty or not a connection string.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">A duration or the lag is negative, or <c>LiveTimeout</c> is zero.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A duration or the lag is out of its range.</exception>
     public CampfireDoctor(string connectionString, CampfireDoctorOptions? options = null)
         : this(CampfireMigrator.CreateFactory(connectionString), options)
     {
@@ -27,7 +28,7 @@ public sealed partial class CampfireDoctor
     /// <summary>Creates a doctor for the database of a data source.</summary>
     /// <param name="dataSource">Where connections come from; it stays the caller's to dispose.</param>
     /// <param name="options">The settings, or <see langword="null"/> for the defaults.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A duration or the lag is negative, or <c>LiveTimeout</c> is zero.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A duration or the lag is out of its range.</exception>
     public CampfireDoctor(NpgsqlDataSource dataSource, CampfireDoctorOptions? options = null)
         : this((dataSource ?? throw new ArgumentNullException(nameof(dataSource))).CreateConnection, options)
     {
@@ -37,9 +38,10 @@ public sealed partial class CampfireDoctor
     {
         _createConnection = createConnection;
         _options = options ?? new CampfireDoctorOptions();
-        ArgumentOutOfRangeException.ThrowIfLessThan(_options.CheckTimeout, TimeSpan.Zero, nameof(options));
+        MaxTimeout.Check(_options.CheckTimeout, nameof(options));
         ArgumentOutOfRangeException.ThrowIfNegative(_options.MaxReplicationLagBytes, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(_options.LiveTimeout, TimeSpan.Zero, nameof(options));
+        MaxTimeout.Check(_options.LiveTimeout, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfEqual(_options.LiveTimeout, TimeSpan.Zero, nameof(options));
     }
 
     /// <summary>Runs every check on the database, in a transaction that can only read.</summary>

@@ -24,6 +24,7 @@ public static class CampfireMigrationsServiceCollectionExtensions
     /// <param name="configure">Sets the options, or <see langword="null"/> for the defaults. The log goes to the host's unless they say otherwise.</param>
     /// <returns>The container, for further calls.</returns>
     /// <exception cref="ArgumentException"><paramref name="connectionString"/> is empty. One that cannot be read fails the start.</exception>
+    /// <exception cref="InvalidOperationException">It was called before: a host migrates one database.</exception>
     public static IServiceCollection AddCampfireMigrations(
         this IServiceCollection services, string connectionString, Action<CampfireMigratorOptions>? configure = null)
     {
@@ -37,6 +38,7 @@ public static class CampfireMigrationsServiceCollectionExtensions
     /// <param name="services">The container. It gets a <see cref="CampfireMigrator"/> as well.</param>
     /// <param name="configure">Sets the options, or <see langword="null"/> for the defaults. The log goes to the host's unless they say otherwise.</param>
     /// <returns>The container, for further calls.</returns>
+    /// <exception cref="InvalidOperationException">It was called before: a host migrates one database.</exception>
     public static IServiceCollection AddCampfireMigrations(
         this IServiceCollection services, Action<CampfireMigratorOptions>? configure = null) =>
         Add(services, configure, (provider, options) => new CampfireMigrator(
@@ -50,6 +52,11 @@ public static class CampfireMigrationsServiceCollectionExtensions
         Func<IServiceProvider, CampfireMigratorOptions, CampfireMigrator> create)
     {
         ArgumentNullException.ThrowIfNull(services);
+        if (services.Any(service => service.ImplementationType == typeof(MigrationService)))
+        {
+            throw new InvalidOperationException(
+                "AddCampfireMigrations was called before, and a host migrates one database. Create a CampfireMigrator for the other one.");
+        }
         services.AddOptions<CampfireMigratorOptions>().Configure(options => configure?.Invoke(options)).PostConfigure<IServiceProvider>(
             (options, provider) =>
             {

@@ -56,8 +56,8 @@ public sealed partial class CampfireMigrator
     {
         _createConnection = createConnection;
         _options = options ?? new CampfireMigratorOptions();
-        ArgumentOutOfRangeException.ThrowIfLessThan(_options.ScriptTimeout, TimeSpan.Zero, nameof(options));
-        ArgumentOutOfRangeException.ThrowIfLessThan(_options.PreviewLockTimeout, TimeSpan.Zero, nameof(options));
+        MaxTimeout.Check(_options.ScriptTimeout, nameof(options));
+        MaxTimeout.Check(_options.PreviewLockTimeout, nameof(options));
         _migrations = migrations;
         _logger = _options.LoggerFactory.CreateLogger<CampfireMigrator>();
     }
@@ -194,12 +194,11 @@ public sealed partial class CampfireMigrator
 
     internal static Func<NpgsqlConnection> CreateFactory(string connectionString)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
-
+        string pairs = PostgresUri.ToConnectionString(connectionString);
         string unpooled;
         try
         {
-            unpooled = new NpgsqlConnectionStringBuilder(PostgresUri.ToConnectionString(connectionString))
+            unpooled = new NpgsqlConnectionStringBuilder(pairs)
             {
                 // The lock belongs to the session, so the session must end with the run.
                 Pooling = false,

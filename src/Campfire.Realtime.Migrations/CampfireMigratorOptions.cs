@@ -7,12 +7,12 @@ namespace Campfire.Realtime.Migrations;
 public sealed class CampfireMigratorOptions
 {
     /// <summary>Gets or sets how long one script may run; <see cref="TimeSpan.Zero"/> is without limit.</summary>
-    /// <value>Ten minutes by default. Waiting for another migrator does not count.</value>
+    /// <value>Ten minutes by default; at most 24 days. Waiting for another migrator does not count.</value>
     public TimeSpan ScriptTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>Gets or sets how long <see cref="CampfireMigrator.PreviewAsync"/> waits for each lock, including that of another
     /// migrator; <see cref="TimeSpan.Zero"/> is without limit.</summary>
-    /// <value>Two seconds by default: while it waits for a table, everybody who comes later waits behind it.</value>
+    /// <value>Two seconds by default, at most 24 days: while it waits for a table, everybody who comes later waits behind it.</value>
     public TimeSpan PreviewLockTimeout { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Gets or sets who is told before and after each script.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 
 namespace Campfire.Realtime.Migrations;
@@ -6,17 +7,20 @@ namespace Campfire.Realtime.Migrations;
 public static class PostgresUri
 {
     /// <summary>Converts a URI into an Npgsql connection string; one that is no URI is returned as it is.</summary>
+    /// <remarks>Of the parameters of libpq it knows <c>sslmode</c>, <c>sslrootcert</c>, <c>connect_timeout</c> (in seconds),
+    /// <c>application_name</c> and <c>options</c>.</remarks>
     /// <param name="connection">A URI <c>postgresql://user:password@host:port/database[?sslmode=…]</c>, or an Npgsql connection string.</param>
-    /// <exception cref="ArgumentException">The text begins like a URI and is none.</exception>
+    /// <exception cref="ArgumentException">The text begins like a URI and is none, or has a parameter that is not known.</exception>
     public static string ToConnectionString(string connection)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connection);
-        if (!connection.StartsWith("postgresql://", StringComparison.Ordinal) && !connection.StartsWith("postgres://", StringComparison.Ordinal))
+        if (!IsUri(connection))
             return connection;
-        if (!Uri.TryCreate(connection, UriKind.Absolute, out Uri? uri) || uri.Host.Length == 0)
+        if (!Uri.TryCreate(connection, UriKind.Absolute, out Uri? uri) || uri.Host.Length == 0 || uri.Fragment.Length > 0)
         {
             throw new ArgumentException(
-                "The connection is not a valid URI. It has the form postgresql://user:password@host:port/database; reserved characters of a password are percent-encoded.",
+                "The connection is not a valid URI. It has the form postgresql://user:password@host:port/database; reserved characters " +
+                "of a password, such as / ? # and @, are percent-encoded.",
                 nameof(connection));
         }
 
@@ -32,15 +36,54 @@ public static class PostgresUri
             builder.Password = Uri.UnescapeDataString(credentials[1]);
         foreach (string pair in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
-            if (pair.StartsWith("sslmode=", StringComparison.Ordinal))
-                builder.SslMode = ReadSslMode(pair["sslmode=".Length..]);
+            string[] parts = pair.Split('=', 2);
+            Set(builder, Uri.UnescapeDataString(parts[0]), Uri.UnescapeDataString(parts.ElementAtOrDefault(1) ?? ""));
         }
 
         return builder.ConnectionString;
     }
 
+    private static bool IsUri(string connection) =>
+        connection.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase)
+        || connection.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase);
+
+    private static void Set(NpgsqlConnectionStringBuilder builder, string parameter, string value)
+    {
+        switch (parameter)
+        {
+            case "sslmode":
+                builder.SslMode = ReadSslMode(value);
+                break;
+            case "sslrootcert":
+                builder.RootCertificate = value;
+                break;
+            case "connect_timeout":
+                builder.Timeout = int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int seconds) && seconds <= 1024
+                    ? seconds
+                    : throw new ArgumentException($"connect_timeout={value} is not a number of seconds from 0 to 1024.");
+                break;
+            case "application_name":
+                builder.ApplicationName = value;
+                break;
+            case "options":
+                builder.Options = value;
+                break;
+            default:
+                throw new ArgumentException(
+                    $"The URI's parameter '{parameter}' is not known; sslmode, sslrootcert, connect_timeout, application_name and options are. " +
+                    "Leave it out, or pass an Npgsql connection string (Host=…;Username=…;Password=…;Database=…).");
+        }
+    }
+
     private static SslMode ReadSslMode(string value) =>
-        Enum.TryParse(value.Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out SslMode mode)
-            ? mode
-            : throw new ArgumentException($"sslmode={value} is unknown; it is one of disable, allow, prefer, require, verify-ca and verify-full.");
+        value switch
+        {
+            "disable" => SslMode.Disable,
+            "allow" => SslMode.Allow,
+            "prefer" => SslMode.Prefer,
+            "require" => SslMode.Require,
+            "verify-ca" => SslMode.VerifyCA,
+            "verify-full" => SslMode.VerifyFull,
+            _ => throw new ArgumentException($"sslmode={value} is unknown; it is one of disable, allow, prefer, require, verify-ca and verify-full."),
+        };
 }

@@ -197,6 +197,16 @@ public sealed class ExportTests : MigratorFixture
     }
 
     [Test]
+    public async Task File_in_the_place_of_the_folder_is_named()
+    {
+        using TemporaryFolder folder = new();
+        string file = Path.Combine(folder.FullPath, "migrations");
+        await File.WriteAllTextAsync(file, "");
+
+        Assert.That(() => CampfireMigrations.ExportAsync(file), Throws.TypeOf<IOException>().With.Message.Contains($"{file} is a file"));
+    }
+
+    [Test]
     public async Task File_with_other_content_stops_the_export_before_anything_is_written()
     {
         using TemporaryFolder folder = new();

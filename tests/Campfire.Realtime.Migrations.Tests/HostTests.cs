@@ -40,6 +40,15 @@ public sealed class HostTests : MigratorFixture
     }
 
     [Test]
+    public void Second_database_of_one_host_is_refused()
+    {
+        ServiceCollection services = [];
+        services.AddCampfireMigrations(Emulator.ConnectionString);
+
+        Assert.That(() => services.AddCampfireMigrations(), Throws.InvalidOperationException.With.Message.Contains("CampfireMigrator"));
+    }
+
+    [Test]
     public async Task Data_source_of_the_container_is_used()
     {
         using IHost host = Build(services => services.AddSingleton(Database).AddCampfireMigrations());

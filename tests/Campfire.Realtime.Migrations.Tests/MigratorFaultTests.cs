@@ -58,11 +58,14 @@ public sealed class MigratorFaultTests : MigratorFixture
     public void Wrong_password_is_told_apart_from_an_unreachable_server()
     {
         NpgsqlConnectionStringBuilder wrongPassword = new(Emulator.ConnectionString) { Password = "wrong" };
+        NpgsqlConnectionStringBuilder noPassword = new(Emulator.ConnectionString) { Password = null };
         NpgsqlConnectionStringBuilder wrongPort = new(Emulator.ConnectionString) { Port = 1 };
         NpgsqlConnectionStringBuilder wrongDatabase = new(Emulator.ConnectionString) { Database = "missing" };
 
         Assert.That(ErrorOf(wrongPassword).Code, Is.EqualTo(CampfireMigrationErrorCode.AuthenticationFailed));
         Assert.That(ErrorOf(wrongPassword).Message, Does.Not.Contain("wrong"));
+        Assert.That(ErrorOf(noPassword).Code, Is.EqualTo(CampfireMigrationErrorCode.AuthenticationFailed));
+        Assert.That(ErrorOf(noPassword).Message, Does.Contain("the connection has none"));
         Assert.That(ErrorOf(wrongPort).Code, Is.EqualTo(CampfireMigrationErrorCode.ConnectionFailed));
         Assert.That(ErrorOf(wrongPort).Message, Does.Contain(":1"));
         Assert.That(ErrorOf(wrongDatabase).Code, Is.EqualTo(CampfireMigrationErrorCode.DatabaseNotFound));

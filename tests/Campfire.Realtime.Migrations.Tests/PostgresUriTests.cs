@@ -26,19 +26,35 @@ public sealed class PostgresUriTests
     public void Connection_string_is_returned_as_it_is() =>
         Assert.That(PostgresUri.ToConnectionString("Host=a;Username=b"), Is.EqualTo("Host=a;Username=b"));
 
-    [TestCase("postgresql://")]
-    [TestCase("postgresql://user:pa/ss@[")]
-    [TestCase("postgresql://localhost/db?sslmode=maybe")]
-    public void Broken_uri_is_refused_without_its_password(string uri)
+    [Test]
+    public void Parameters_of_libpq_are_taken_and_the_scheme_may_be_in_capitals()
+    {
+        var parts = new NpgsqlConnectionStringBuilder(PostgresUri.ToConnectionString(
+            "PostgreSQL://me@localhost?connect_timeout=7&application_name=my%20app&options=-c%20search_path%3Dx&sslrootcert=ca.crt"));
+
+        Assert.That(
+            (parts.Timeout, parts.ApplicationName, parts.Options, parts.RootCertificate),
+            Is.EqualTo((7, "my app", "-c search_path=x", "ca.crt")));
+    }
+
+    [TestCase("postgresql://", "postgresql://user:password@host:port/database")]
+    [TestCase("postgresql://user:pa/ss@[", "percent-encoded")]
+    [TestCase("postgresql://user:pa#ss@localhost", "percent-encoded")]
+    [TestCase("postgresql://localhost/db?sslmode=maybe", "verify-full")]
+    [TestCase("postgresql://localhost/db?sslmode=1", "verify-full")]
+    [TestCase("postgresql://localhost/db?connect_timeout=soon", "seconds")]
+    [TestCase("postgresql://localhost/db?pgbouncer=true", "'pgbouncer' is not known")]
+    public void Broken_uri_is_refused_with_its_reason_and_without_its_password(string uri, string reason)
     {
         ArgumentException? refused = Assert.Throws<ArgumentException>(() => PostgresUri.ToConnectionString(uri));
+        ArgumentException? refusedByMigrator = Assert.Throws<ArgumentException>(() => _ = new CampfireMigrator(uri));
 
-        Assert.That(refused!.Message, Does.Not.Contain("pa/ss"));
+        Assert.That(refused!.Message, Does.Contain(reason).And.Not.Contain("pa/ss").And.Not.Contain("pa#ss"));
+        Assert.That(refusedByMigrator!.Message, Is.EqualTo(refused.Message));
     }
 
     [TestCase("nonsense")]
     [TestCase("Hots=a")]
-    [TestCase("postgresql://")]
     public void Migrator_says_what_it_takes(string connection)
     {
         ArgumentException? refused = Assert.Throws<ArgumentException>(() => _ = new CampfireMigrator(connection));

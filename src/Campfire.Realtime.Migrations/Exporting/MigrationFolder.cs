@@ -10,6 +10,9 @@ internal static class MigrationFolder
     public static async Task<IReadOnlyList<ExportedMigration>> WriteAsync(
         string directory, IReadOnlyList<CampfireMigration> migrations, bool overwrite, CancellationToken cancellationToken)
     {
+        if (File.Exists(directory))
+            throw new IOException($"{directory} is a file. Name a folder, usually supabase/migrations.");
+
         List<(ExportedMigration File, string Text)> files = [];
         List<string> differing = [];
         for (int index = 0; index < migrations.Count; index++)
@@ -60,11 +63,21 @@ internal static class MigrationFolder
     private static async Task WriteAsync(
         string directory, List<(ExportedMigration File, string Text)> files, CancellationToken cancellationToken)
     {
+        if (files.TrueForAll(file => !file.File.IsWritten))
+            return;
         Directory.CreateDirectory(directory);
 
         // A folder inside, because a file can be moved in one step only within its file system; the Supabase CLI ignores the name.
         string unfinished = Path.Combine(directory, $".campfire-{Guid.NewGuid():N}");
-        Directory.CreateDirectory(unfinished);
+        try
+        {
+            Directory.CreateDirectory(unfinished);
+        }
+        catch (UnauthorizedAccessException refused)
+        {
+            throw new UnauthorizedAccessException($"No file can be made in {directory}. Give the user the right to write there.", refused);
+        }
+
         try
         {
             foreach ((ExportedMigration file, string text) in files.Where(file => file.File.IsWritten))

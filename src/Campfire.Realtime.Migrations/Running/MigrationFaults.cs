@@ -26,6 +26,11 @@ internal static class MigrationFaults
                 CampfireMigrationErrorCode.DatabaseNotFound,
                 $"{target} has no database '{settings.Database}'. On Supabase it is 'postgres'.",
                 innerException: exception),
+            // Npgsql has no code for it.
+            null when string.IsNullOrEmpty(settings.Password) && exception.Message.Contains("password", StringComparison.OrdinalIgnoreCase) => new(
+                CampfireMigrationErrorCode.AuthenticationFailed,
+                $"{target} asks for the password of '{settings.Username}', and the connection has none. Add it: postgresql://user:password@host, or Password=….",
+                innerException: exception),
             _ => new(
                 CampfireMigrationErrorCode.ConnectionFailed,
                 $"No connection to PostgreSQL at {target}: {MessageOf(exception)} Check the host, the port and the network.",

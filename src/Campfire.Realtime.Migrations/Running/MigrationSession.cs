@@ -98,9 +98,16 @@ internal sealed class MigrationSession(NpgsqlConnection connection, TimeSpan scr
 
     public async Task UnlockAsync()
     {
-        // A broken connection has lost the lock already; the caller's own error must come through.
-        if (connection.FullState == ConnectionState.Open)
+        if (connection.FullState != ConnectionState.Open)
+            return;
+        try
+        {
             await ExecuteAsync($"select pg_advisory_unlock({LockKey})", CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (NpgsqlException)
+        {
+            // A broken connection has lost the lock already; the caller's own error, or his result, must come through.
+        }
     }
 
     public Task<IReadOnlyList<JournalEntry>> ReadJournalAsync(CancellationToken cancellationToken) =>

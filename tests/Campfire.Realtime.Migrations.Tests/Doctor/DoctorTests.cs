@@ -90,6 +90,7 @@ public sealed class DoctorTests
     {
         Assert.That(() => Create(new() { CheckTimeout = TimeSpan.FromSeconds(-1) }), Throws.InstanceOf<ArgumentOutOfRangeException>());
         Assert.That(() => Create(new() { MaxReplicationLagBytes = -1 }), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(() => Create(new() { CheckTimeout = TimeSpan.MaxValue }), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("CheckTimeout is from zero to 24 days"));
         Assert.That(() => Create(new() { LiveTimeout = TimeSpan.Zero }), Throws.InstanceOf<ArgumentOutOfRangeException>());
 
         static CampfireDoctor Create(CampfireDoctorOptions options) => new(ConnectionString, options);

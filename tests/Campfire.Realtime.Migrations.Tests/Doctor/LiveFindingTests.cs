@@ -190,6 +190,21 @@ public sealed class LiveFindingTests
         Assert.That(() => ExamineAsync(CreateTarget(anonKey: _emulator.AnonKey + "\n")), Throws.ArgumentException);
     }
 
+    [Test]
+    public void Key_of_another_kind_is_refused_without_quoting_it()
+    {
+        foreach (LiveTarget target in new[]
+        {
+            CreateTarget(anonKey: _emulator.ServiceKey), CreateTarget(anonKey: _emulator.SecretKey),
+            CreateTarget(serviceKey: _emulator.AnonKey), CreateTarget(serviceKey: _emulator.PublishableKey),
+        })
+        {
+            Assert.That(
+                () => ExamineAsync(target),
+                Throws.ArgumentException.With.Message.Contains("another kind of key").And.Message.Not.Contains(target.AnonKey));
+        }
+    }
+
     private async Task AssertAsync(
         string code, string[] paths, string? damage = null, string? repair = null, CampfireDoctorOptions? options = null, LiveTarget? target = null)
     {
