@@ -1,11 +1,13 @@
 using System.CommandLine;
 using Campfire.Realtime.Benchmarks.Questions;
 using Campfire.Realtime.Benchmarks.Running;
+using Campfire.Realtime.Benchmarks.Sockets;
 
 IQuestion[] all =
 [
     new SendCostQuestion(), new LongConversationQuestion(), new ManyConversationsQuestion(), new ReadLogQuestion(),
     new JoinPolicyQuestion(), new ParallelWritersQuestion(),
+    new EmulatorStartQuestion(), new EmulatorMemoryQuestion(), new EmulatorFanOutQuestion(), new DatabaseBroadcastQuestion(),
 ];
 
 Option<bool> quick = new("--quick") { Description = "A tenth of the rows and fewer rounds; ends within three minutes." };
@@ -17,7 +19,11 @@ only.Validators.Add(result =>
         result.AddError($"There is no question {name}. Ask {string.Join(", ", all.Select(question => question.Name))}.");
 });
 Option<bool> writeDocs = new("--write-docs") { Description = "Writes the figures and the machine into docs/performance.md." };
-RootCommand command = new("Measures what Campfire costs.") { quick, json, only, writeDocs };
+Argument<string> server = new("server");
+Command serve = new(ServerProcess.Command, "Is the server that is measured; the program starts it by itself.") { server };
+serve.Hidden = true;
+serve.SetAction((arguments, cancellationToken) => ServerProcess.ServeAsync(arguments.GetValue(server) == "emulator", cancellationToken));
+RootCommand command = new("Measures what Campfire costs.") { quick, json, only, writeDocs, serve };
 command.SetAction(async (arguments, cancellationToken) =>
 {
     await using Workbench bench = new(arguments.GetValue(quick));

@@ -20,7 +20,7 @@ internal static class Report
             string met = figure.Met switch { true => "yes", false => "**no**", null => "" };
             table.AppendLine(
                 CultureInfo.InvariantCulture,
-                $"| {figure.Question} | {figure.Value:0.###} {figure.Unit} | {figure.Low:0.###} to {figure.High:0.###} | {figure.Baseline:0.###} | {figure.Ratio:0.00} | {figure.Target} | {met} |");
+                $"| {figure.Question} | {Format(figure.Value)} {figure.Unit} | {Format(figure.Low)} to {Format(figure.High)} | {Format(figure.Baseline)} | {figure.Ratio:0.00} | {figure.Target} | {met} |");
         }
 
         return table.ToString();
@@ -45,6 +45,8 @@ internal static class Report
         page = $"{page[..(begin + Begin.Length)]}\n{Table(figures).ReplaceLineEndings("\n")}\n{surroundings}\n{page[end..]}";
         await File.WriteAllTextAsync(path, page, cancellationToken);
     }
+
+    private static string Format(double? value) => value?.ToString(value >= 1000 ? "N0" : "0.###", CultureInfo.InvariantCulture) ?? "";
 
     private static string FindDocs()
     {

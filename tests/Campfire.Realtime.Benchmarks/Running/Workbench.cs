@@ -28,11 +28,11 @@ internal sealed class Workbench(bool isQuick) : IAsyncDisposable
 
     public async Task<string> DescribeAsync(CancellationToken cancellationToken)
     {
-        string server = await (_small ?? _large ?? await SmallAsync(cancellationToken)).DescribeAsync(cancellationToken);
+        string server = (_small ?? _large) is { } database ? $"; {await database.DescribeAsync(cancellationToken)}" : "";
         string size = isQuick ? ", quick" : "";
         // Figures of a machine that is busy with something else say little, and the reader must be able to tell.
         string load = File.Exists("/proc/loadavg") ? $" (load {(await File.ReadAllTextAsync("/proc/loadavg", cancellationToken)).Split(' ')[0]})" : "";
-        return $"{RuntimeInformation.OSDescription.Trim()}, {Environment.ProcessorCount} cores{load}, {RuntimeInformation.FrameworkDescription}; "
+        return $"{RuntimeInformation.OSDescription.Trim()}, {Environment.ProcessorCount} cores{load}, {RuntimeInformation.FrameworkDescription}"
             + $"{server}; median of {Rounds} rounds of {Calls} calls{size}.";
     }
 
