@@ -13,7 +13,7 @@ namespace Campfire.Realtime.Emulator.Realtime;
 internal sealed partial class RealtimeSocket : IDisposable
 {
     private const int MaxFrameBytes = 5_000_000;
-    private const int FirstBufferBytes = 16 * 1024;
+    private const int FirstBufferBytes = 2 * 1024;
     private static readonly TimeSpan _closeGrace = TimeSpan.FromSeconds(1);
 
     private readonly RealtimeServices _services;
