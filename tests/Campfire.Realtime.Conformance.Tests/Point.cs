@@ -4,8 +4,9 @@ using System.Text.RegularExpressions;
 
 namespace Campfire.Realtime.Conformance.Tests;
 
-// One line of the protocol's checklist. A test belongs to it by its name: Point_04_a_missing_key_is_told.
-internal sealed partial record Point(int Number, string Subject, string? WhyUntested = null)
+// One line of the protocol's checklist. A test belongs to it by its name: Point_04_a_missing_key_is_told. Beyond is the
+// part of a tested point that no test here reaches.
+internal sealed partial record Point(int Number, string Subject, string? WhyUntested = null, string? Beyond = null)
 {
     private const string Client = "asks something of clients only";
 
@@ -34,7 +35,7 @@ internal sealed partial record Point(int Number, string Subject, string? WhyUnte
         new(20, "kind 4 with and without metadata", Client),
         new(21, "a join's reply has postgres_changes"),
         new(22, "change filters are echoed with ids"),
-        new(23, "equal filters have equal ids"),
+        new(23, "equal filters have equal ids", Beyond: "the emulator delivers no changes that could name them"),
         new(24, "a topic needs a name"),
         new(25, "topics outside of realtime: are unmatched"),
         new(26, "string booleans, and invalid fields as not given"),
@@ -91,7 +92,7 @@ internal sealed partial record Point(int Number, string Subject, string? WhyUnte
         new(77, "replay: refusals"),
         new(78, "replay: ids are exposed and repeats dropped", Client),
         new(79, "replay: the live copy is not delivered again"),
-        new(80, "limits of events, joins and channels"),
+        new(80, "limits of events, joins and channels", Beyond: "rates belong to the whole project; Emulator.Tests trips them"),
         new(81, "a channel buffers 100 pushes", Client),
         new(82, "without channels the client disconnects", Client),
     ];

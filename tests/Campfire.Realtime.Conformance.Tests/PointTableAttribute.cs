@@ -4,7 +4,8 @@ using NUnit.Framework.Interfaces;
 
 namespace Campfire.Realtime.Conformance.Tests;
 
-// Prints at the end of a run what became of each point of the checklist.
+// Tells at the end of a run what became of each point of the checklist: on the console (dotnet test shows it with
+// --logger "console;verbosity=normal") and in points.txt of the working folder.
 [AttributeUsage(AttributeTargets.Assembly)]
 public sealed class PointTableAttribute : Attribute, ITestAction
 {
@@ -19,16 +20,22 @@ public sealed class PointTableAttribute : Attribute, ITestAction
     public void AfterTest(ITest test)
     {
         if (test.TestType == "Assembly")
-            TestContext.Progress.WriteLine(Table());
+            Publish(Table());
         else if (!test.IsSuite && Point.NumberOf(test.MethodName) is { } number)
             _outcomes.GetOrAdd(number, _ => []).Add(TestContext.CurrentContext.Result.Outcome.Status);
+    }
+
+    private static void Publish(string table)
+    {
+        TestContext.Progress.WriteLine(table);
+        File.WriteAllText(Path.Combine(TestContext.CurrentContext.WorkDirectory, "points.txt"), table);
     }
 
     private static string Table()
     {
         var table = new StringBuilder().AppendLine();
         foreach (var point in Point.All)
-            table.AppendLine($"{point.Number,4}  {point.Subject,-56}{Describe(point)}");
+            table.AppendLine($"{point.Number,4}  {point.Subject,-56}{Describe(point)}{(point.Beyond is null ? "" : $" ({point.Beyond})")}");
         return table.ToString();
     }
 

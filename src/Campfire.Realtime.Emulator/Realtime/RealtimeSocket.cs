@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net.WebSockets;
 using System.Text;
+using System.Text.Json;
 using System.Threading.Channels;
 using Campfire.Realtime.Emulator.Auth;
 using Campfire.Realtime.Protocol.Wire;
@@ -245,10 +246,33 @@ internal sealed partial class RealtimeSocket : IDisposable
         if (type == WebSocketMessageType.Text)
             return FrameReader.TryReadText(bytes, Version, out frame, out error);
         if (Version == WireVersion.V2)
-            return FrameReader.TryReadBinary(bytes, WireDirection.ToServer, out frame, out error);
+        {
+            if (!FrameReader.TryReadBinary(bytes, WireDirection.ToServer, out frame, out error))
+                return false;
+            // Realtime parses a push's metadata, and uses nothing of it.
+            if (frame.Metadata.IsEmpty || IsJson(frame.Metadata))
+                return true;
+            error = new WireError(WireErrorCode.NotJson, "the metadata is not JSON");
+            return false;
+        }
         frame = default;
         error = new WireError(WireErrorCode.BinaryInVersion1, "vsn 1.0.0 has no binary frames");
         return false;
+    }
+
+    private static bool IsJson(ReadOnlySpan<byte> text)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(text, FrameReader.JsonOptions);
+            while (reader.Read())
+                continue;
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 
     private Task? ReceiveJoin(in Frame frame, string topic)
