@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
 using Campfire.Realtime.TestSupport;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
@@ -9,21 +10,24 @@ namespace Campfire.Realtime.Emulator.Tests;
 
 // What counts as an event, and what an excess does, on a clock of its own.
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class EventRateTests
+public sealed class EventRateTests : IDisposable
 {
     private const string Topic = "realtime:a";
     private static readonly TimeSpan _tick = TimeSpan.FromSeconds(5);
     private readonly FakeTimeProvider _time = new(DateTimeOffset.UtcNow);
+    private readonly DroppedRows _dropped = new();
     private CampfireEmulator _emulator = null!;
 
     [SetUp]
     public async Task Start() => _emulator = await CampfireEmulator.StartAsync(new()
     {
-        ApplyMigrations = false, Delays = EmulatorDelays.Fast, TimeProvider = _time, Limits = new() { MaxEventsPerSecond = 3 },
+        ApplyMigrations = false, Delays = EmulatorDelays.Fast, TimeProvider = _time, Limits = new() { MaxEventsPerSecond = 3 }, LoggerFactory = _dropped,
     });
 
     [TearDown]
     public async Task Stop() => await _emulator.DisposeAsync();
+
+    public void Dispose() => _dropped.Dispose();
 
     // Each send to two members that receive it, one of them its sender, is three events: five reach three a second.
     [TestCase(4, false)]
@@ -105,14 +109,14 @@ public sealed class EventRateTests
     }
 
     [Test]
-    public async Task A_row_is_dropped_in_silence()
+    public async Task A_row_is_dropped_and_logged()
     {
         await using var sender = await JoinAsync("""{"broadcast":{"ack":true}}""");
         await ExceedAsync(sender);
         await using var member = await JoinAsync("{}");
 
         await SendFromDatabaseAsync("dropped");
-        // The stream is in order: once a later row has come, the first one has been dealt with.
+        await _dropped.First.WaitAsync(PlainSocket.Deadline);
         _time.Advance(_tick * 3);
         await SendFromDatabaseAsync("delivered");
         var first = await member.ReceiveAsync(frame => frame.IsBinary);
@@ -152,5 +156,33 @@ public sealed class EventRateTests
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand("select realtime.send('{}', $1, 'a', false)", connection) { Parameters = { new() { Value = userEvent } } };
         await command.ExecuteNonQueryAsync();
+    }
+
+    private sealed class DroppedRows : ILoggerFactory, ILogger
+    {
+        private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task First => _first.Task;
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (eventId.Name == "TooManyEvents")
+                _first.TrySetResult();
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public void Dispose()
+        {
+        }
     }
 }
