@@ -5,7 +5,7 @@ using NUnit.Framework.Interfaces;
 namespace Campfire.Realtime.Conformance.Tests;
 
 // Tells at the end of a run what became of each point of the checklist: on the console (dotnet test shows it with
-// --logger "console;verbosity=normal") and in points.txt of the working folder.
+// --logger "console;verbosity=normal") and in points.txt beside the tests.
 [AttributeUsage(AttributeTargets.Assembly)]
 public sealed class PointTableAttribute : Attribute, ITestAction
 {
@@ -28,7 +28,7 @@ public sealed class PointTableAttribute : Attribute, ITestAction
     private static void Publish(string table)
     {
         TestContext.Progress.WriteLine(table);
-        File.WriteAllText(Path.Combine(TestContext.CurrentContext.WorkDirectory, "points.txt"), table);
+        File.WriteAllText(Path.Combine(AppContext.BaseDirectory, "points.txt"), table);
     }
 
     private static string Table()
