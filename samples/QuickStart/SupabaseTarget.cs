@@ -9,7 +9,9 @@ internal sealed record SupabaseTarget(
 {
     public static async Task<SupabaseTarget> StartEmulatorAsync(CancellationToken cancellationToken)
     {
-        CampfireEmulator emulator = await CampfireEmulator.StartAsync(new CampfireEmulatorOptions { ApplyMigrations = false }, cancellationToken);
+        // --messages may ask for more than a project's 100 events per second.
+        CampfireEmulator emulator = await CampfireEmulator.StartAsync(
+            new CampfireEmulatorOptions { ApplyMigrations = false, Limits = new EmulatorLimits { MaxEventsPerSecond = 100_000 } }, cancellationToken);
         return new SupabaseTarget(
             emulator.Url, null, null, emulator.AnonKey, emulator.ServiceKey, emulator.JwtSecret, emulator.ConnectionString, emulator);
     }

@@ -6,6 +6,9 @@ public enum EmulatorFaultKind
     /// <summary>All sockets were cut without a close frame.</summary>
     ConnectionsDropped,
 
+    /// <summary>All topics were told of a restart, and all sockets closed with 1012.</summary>
+    RealtimeRestarted,
+
     /// <summary>A channel's members were sent <c>phx_close</c>.</summary>
     ChannelClosed,
 

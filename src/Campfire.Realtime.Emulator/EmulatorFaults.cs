@@ -60,6 +60,17 @@ public sealed class EmulatorFaults
         _sockets?.AbortAll();
     }
 
+    /// <summary>
+    /// Restarts Realtime in order: each joined topic gets the <c>system</c> message <c>Server requested disconnect</c>, then
+    /// its socket is closed with 1012. New sockets are accepted at once.
+    /// </summary>
+    public void RestartRealtime()
+    {
+        lock (_lock)
+            Record(EmulatorFaultKind.RealtimeRestarted, topic: null);
+        _sockets?.DrainAll();
+    }
+
     /// <summary>Closes a channel at all its members with <c>phx_close</c>; their sockets stay open.</summary>
     /// <param name="topic">The topic, with or without <c>realtime:</c>.</param>
     public void CloseChannel(string topic)

@@ -11,6 +11,23 @@ public sealed class EmulatorLimits
     /// <value>100 by default.</value>
     public int MaxChannelsPerClient { get; set; } = 100;
 
+    /// <summary>
+    /// Events per second of the whole project, as the mean over up to a minute. A broadcast is one event, and one more for
+    /// each copy that is delivered. While there are too many, a channel that receives a broadcast is closed with
+    /// <c>Too many messages per second</c>, REST answers 429, and broadcasts from the database are dropped.
+    /// </summary>
+    /// <remarks>The mean is renewed every 5 seconds, so a burst passes, and an excess is noticed late and lasts.</remarks>
+    /// <value>100 by default.</value>
+    public int MaxEventsPerSecond { get; set; } = 100;
+
+    /// <summary>
+    /// Joins per second of the whole project, as the mean over up to a minute. While there are too many, a join is refused
+    /// with <c>ClientJoinRateLimitReached</c> and its socket closed with 1001, and upgrades are answered 429.
+    /// </summary>
+    /// <remarks>The mean is renewed every 5 seconds, as that of <see cref="MaxEventsPerSecond"/> is.</remarks>
+    /// <value>100 by default.</value>
+    public int MaxJoinsPerSecond { get; set; } = 100;
+
     /// <summary>Presence calls of one channel in <see cref="ClientPresenceWindow"/>; one more closes the channel.</summary>
     /// <value>5 by default.</value>
     public int MaxClientPresenceEventsPerWindow { get; set; } = 5;

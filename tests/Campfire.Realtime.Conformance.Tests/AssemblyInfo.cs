@@ -1,2 +1,5 @@
+using Campfire.Realtime.Conformance.Tests;
+
 [assembly: Parallelizable(ParallelScope.All)]
 [assembly: LevelOfParallelism(8)]
+[assembly: PointTable]

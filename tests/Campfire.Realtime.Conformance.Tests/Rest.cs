@@ -13,7 +13,7 @@ internal static class Rest
 
     public static async Task<(HttpStatusCode Status, string Body)> PostAsync(string path, HttpContent content, string? token = null)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Target.RealtimeUrl, $"/realtime/v1/api/{path}")) { Content = content };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Target.RealtimeUrl, $"{Target.ApiPath}/{path}")) { Content = content };
         request.Headers.Add("apikey", Target.AnonKey);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token ?? Target.AnonKey);
         using var response = await _http.SendAsync(request);

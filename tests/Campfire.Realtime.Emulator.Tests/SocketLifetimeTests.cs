@@ -11,7 +11,7 @@ public sealed class SocketLifetimeTests
     {
         using var connection = WebSocket.CreateFromStream(Stream.Null, isServer: true, subProtocol: null, Timeout.InfiniteTimeSpan);
         var services = new RealtimeServices(
-            null!, new SocketRegistry(), null!, null!, null!, null!, new EmulatorLimits(), EmulatorDelays.Fast, TimeProvider.System);
+            null!, new SocketRegistry(), null!, null!, null!, null!, null!, new EmulatorLimits(), EmulatorDelays.Fast, TimeProvider.System);
         var aborts = 0;
         var socket = new RealtimeSocket(services, connection, default, "", "{}", () => aborts++, NullLogger.Instance);
         await socket.RunAsync();

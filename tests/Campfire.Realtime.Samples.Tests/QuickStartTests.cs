@@ -120,7 +120,7 @@ public sealed class QuickStartTests
     [Test]
     public async Task Supabase_runs_against_the_project_of_the_variables_and_cleans_up_after_itself()
     {
-        await using CampfireEmulator project = await CampfireEmulator.StartAsync(new CampfireEmulatorOptions { ApplyMigrations = false });
+        await using CampfireEmulator project = await CampfireEmulator.StartAsync(new CampfireEmulatorOptions { ApplyMigrations = false, Limits = new EmulatorLimits { MaxEventsPerSecond = 100_000 } });
         var environment = new Dictionary<string, string>
         {
             ["CAMPFIRE_SUPABASE_URL"] = project.Url.ToString(),

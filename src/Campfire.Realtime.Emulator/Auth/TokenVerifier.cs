@@ -2,17 +2,19 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Campfire.Realtime.Emulator.Hosting;
 
 namespace Campfire.Realtime.Emulator.Auth;
 
 // Tells the faults of a token apart as finely as Realtime's texts do, and in its order.
-internal sealed class TokenVerifier(string secret, TimeProvider time)
+internal sealed partial class TokenVerifier(string secret, TimeProvider time)
 {
     private readonly byte[] _key = Encoding.UTF8.GetBytes(secret);
 
     public TokenVerification Verify(string token)
     {
+        token = Cleaned(token);
         var parts = token.Split('.');
         if (parts.Length != 3 || ReadObject(parts[0]) is not { } header || ReadObject(parts[1]) is not { } claims)
             return new TokenVerification(TokenFault.Malformed);
@@ -21,7 +23,7 @@ internal sealed class TokenVerifier(string secret, TimeProvider time)
         using (claims)
         {
             if (VerifySignature(header.RootElement, parts) is var fault and not TokenFault.None)
-                return new TokenVerification(fault);
+                return new TokenVerification(fault, KeyId: StringOf(header.RootElement, "kid"));
             return VerifyClaims(token, claims.RootElement);
         }
     }
@@ -52,6 +54,8 @@ internal sealed class TokenVerifier(string secret, TimeProvider time)
                 return new TokenVerification(TokenFault.ExpiryNotNumeric);
             expiresAt = DateTimeOffset.FromUnixTimeSeconds((long)Math.Round(seconds));
         }
+        if (claims.TryGetProperty("iat", out var iat) && iat.ValueKind is not (JsonValueKind.Number or JsonValueKind.Null))
+            return new TokenVerification(TokenFault.Malformed);
         var role = StringOf(claims, "role");
         var verified = new VerifiedToken(token, claims.GetRawText(), role, StringOf(claims, "sub"), expiresAt);
         if (expiresAt <= time.GetUtcNow())
@@ -60,6 +64,12 @@ internal sealed class TokenVerifier(string secret, TimeProvider time)
             ? new TokenVerification(TokenFault.MissingClaims, verified)
             : new TokenVerification(TokenFault.None, verified);
     }
+
+    // Realtime takes a token that was percent-encoded once too often, or broken into lines.
+    private static string Cleaned(string token) => WhiteSpace().Replace(Uri.UnescapeDataString(token), "");
+
+    [GeneratedRegex(@"\s")]
+    private static partial Regex WhiteSpace();
 
     private static double MaxUnixSeconds => DateTimeOffset.MaxValue.ToUnixTimeSeconds();
 

@@ -14,4 +14,4 @@ internal enum TokenFault
     MissingClaims,
 }
 
-internal readonly record struct TokenVerification(TokenFault Fault, VerifiedToken? Token = null, TimeSpan ExpiredFor = default);
+internal readonly record struct TokenVerification(TokenFault Fault, VerifiedToken? Token = null, TimeSpan ExpiredFor = default, string? KeyId = null);

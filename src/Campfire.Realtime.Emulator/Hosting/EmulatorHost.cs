@@ -54,6 +54,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
         var app = Build(options);
         app.UseMiddleware<AnyOrigin>();
+        app.Use(ClientActivity.WatchAsync);
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
         app.UseRouting();
         app.Map("/realtime/v1/websocket", socket.ConnectAsync);
@@ -109,17 +110,19 @@ internal sealed class EmulatorHost : IAsyncDisposable
     {
         var faults = new EmulatorFaults(options.TimeProvider);
         var sockets = new SocketRegistry();
+        var rates = new ProjectRates(options.Limits, options.TimeProvider);
         var hub = new TopicHub(faults);
         faults.Attach(hub, sockets);
         var stream = new MessageStream(
-            database.Admin, database.AdminConnectionString, hub, options.Limits, options.TimeProvider, options.LoggerFactory.CreateLogger<MessageStream>());
+            database.Admin, database.AdminConnectionString, hub, rates, options.Limits, options.TimeProvider, options.LoggerFactory.CreateLogger<MessageStream>());
         var admission = new ChannelAdmission(
             verifier,
             new MessagePolicies(database.Admin),
             new MessageHistory(database.Admin),
             options.Limits,
+            rates,
             options.LoggerFactory.CreateLogger<ChannelAdmission>());
-        return new RealtimeServices(hub, sockets, admission, stream, verifier, faults, options.Limits, options.Delays, options.TimeProvider);
+        return new RealtimeServices(hub, sockets, admission, stream, verifier, faults, rates, options.Limits, options.Delays, options.TimeProvider);
     }
 
     private static WebApplication Build(CampfireEmulatorOptions options)

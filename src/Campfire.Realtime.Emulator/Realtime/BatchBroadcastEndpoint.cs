@@ -33,6 +33,9 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
             return;
         }
 
+        if (await broadcaster.ExceedsRateAsync(context, document.RootElement.GetProperty("messages").GetArrayLength()).ConfigureAwait(false))
+            return;
+
         var messages = document.RootElement.GetProperty("messages").EnumerateArray().ToLookup(IsPrivate);
         foreach (var message in messages[false])
             Publish(message, isPrivate: false);

@@ -11,8 +11,11 @@ internal sealed record Admission(ChannelIdentity Identity, ReadAccess Read, IRea
 
 // Decides whether a channel may be joined, in the order in which Realtime checks.
 internal sealed partial class ChannelAdmission(
-    TokenVerifier verifier, MessagePolicies policies, MessageHistory history, EmulatorLimits limits, ILogger<ChannelAdmission> logger)
+    TokenVerifier verifier, MessagePolicies policies, MessageHistory history, EmulatorLimits limits, ProjectRates rates, ILogger<ChannelAdmission> logger)
 {
+    // The only refusal that costs the socket.
+    public const string TooManyJoins = "ClientJoinRateLimitReached: Too many joins per second";
+
     private readonly ILogger _logger = logger;
 
     public async Task<(Admission? Admission, string? Refusal)> AdmitAsync(JoinAttempt attempt, CancellationToken cancellationToken)
@@ -23,6 +26,9 @@ internal sealed partial class ChannelAdmission(
             return (null, "PrivateOnly: This project only allows private channels");
         if (attempt.IsBeyondUserLimit)
             return (null, "ConnectionRateLimitReached: Too many connected users");
+        if (rates.Joins.IsExceeded)
+            return (null, TooManyJoins);
+        rates.Joins.Count();
         if (attempt.OtherChannels >= limits.MaxChannelsPerClient)
             return (null, "ChannelRateLimitReached: Too many channels");
 

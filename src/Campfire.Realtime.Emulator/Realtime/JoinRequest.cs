@@ -29,6 +29,9 @@ internal sealed record JoinRequest
     // As JSON, each with the id that the reply gives it.
     public IReadOnlyList<string> PostgresChanges { get; private init; } = [];
 
+    // What the real server stumbles over, though only after it has let the channel in.
+    public string? Fault { get; private init; }
+
     public static JoinRequest Read(ReadOnlyMemory<byte> payload, string subTopic)
     {
         using var document = JsonDocument.Parse(payload, new JsonDocumentOptions { MaxDepth = 512 });
@@ -47,6 +50,7 @@ internal sealed record JoinRequest
             IsPrivate = IsTrue(Find(root, "config", "private")),
             AccessToken = StringOf(Find(root, "user_token")) ?? StringOf(Find(root, "access_token")),
             PostgresChanges = hasConfig ? PostgresChangeFilters.Read(Find(root, "config", "postgres_changes")) : PostgresChangeFilters.FromTopic(subTopic),
+            Fault = PostgresChangeFilters.FaultIn(Find(root, "config", "postgres_changes")),
         };
     }
 

@@ -15,4 +15,7 @@ internal sealed partial class MessageStream
 
     [LoggerMessage(3003, LogLevel.Warning, "A broadcast from the database was not delivered: its topic or event is longer than 255 bytes.")]
     private partial void NameTooLong();
+
+    [LoggerMessage(3004, LogLevel.Warning, "A row of realtime.messages was not broadcast: the project exceeds its messages per second.")]
+    private partial void TooManyEvents();
 }

@@ -17,6 +17,7 @@ internal sealed partial class MessageStream : IAsyncDisposable
     private readonly NpgsqlDataSource _database;
     private readonly string _connectionString;
     private readonly TopicHub _hub;
+    private readonly ProjectRates _rates;
     private readonly EmulatorLimits _limits;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -25,11 +26,13 @@ internal sealed partial class MessageStream : IAsyncDisposable
     private Task _running = Task.CompletedTask;
     private volatile int _walSender;
 
-    public MessageStream(NpgsqlDataSource database, string connectionString, TopicHub hub, EmulatorLimits limits, TimeProvider time, ILogger<MessageStream> logger)
+    public MessageStream(
+        NpgsqlDataSource database, string connectionString, TopicHub hub, ProjectRates rates, EmulatorLimits limits, TimeProvider time, ILogger<MessageStream> logger)
     {
         _database = database;
         _connectionString = connectionString;
         _hub = hub;
+        _rates = rates;
         _limits = limits;
         _time = time;
         _logger = logger;
@@ -193,6 +196,12 @@ internal sealed partial class MessageStream : IAsyncDisposable
             RowTooLarge(bytes.Length);
             return;
         }
+        if (_rates.Events.IsExceeded)
+        {
+            TooManyEvents();
+            return;
+        }
+        _rates.Events.Count();
         if (_hub.Find(topic, isPrivate) is not { } audience)
             return;
         var frames = BroadcastFrames.User(audience.WireName, Encoding.UTF8.GetBytes(userEvent), bytes, payload is null, id.Value.ToString());

@@ -18,6 +18,14 @@ internal static class PostgresChangeFilters
         ? [.. array.EnumerateArray().Where(filter => filter.ValueKind == JsonValueKind.Object && JsonText.IsReadable(filter)).Select(filter => Echo(JsonObject.Create(filter)!))]
         : [];
 
+    public static string? FaultIn(JsonElement? filters)
+    {
+        if (filters is not { ValueKind: JsonValueKind.Array } array)
+            return null;
+        var wrong = array.EnumerateArray().FirstOrDefault(filter => filter.ValueKind is not (JsonValueKind.Object or JsonValueKind.Null));
+        return wrong.ValueKind == JsonValueKind.Undefined ? null : $"UnknownErrorOnChannel: expected a map, got: {wrong.GetRawText()}";
+    }
+
     // A join without config is of a protocol before channels, where the topic named a table.
     public static IReadOnlyList<string> FromTopic(string subTopic)
     {

@@ -60,9 +60,12 @@ internal sealed partial class RealtimeChannel
         // A denied broadcast vanishes, with its acknowledgement.
         if (_write is not { Broadcast: true })
             return;
+        _services.Rates.Events.Count();
         _services.Hub.Broadcast(_audience!, frames, sender: this);
         if (_request.Acknowledges)
             Socket.Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
+        if (ReceivesOwn)
+            CloseIfTooManyEvents();
     }
 
     private async Task AuthorizeWriteAsync() =>
@@ -159,6 +162,8 @@ internal sealed partial class RealtimeChannel
         _tokenTimer?.Change(UntilTokenCheck(), Timeout.InfiniteTimeSpan);
         if (IsPrivate)
             await ReauthorizeAsync().ConfigureAwait(false);
+        if (!IsClosed)
+            RefusePostgresChanges();
     }
 
     private async Task ReauthorizeAsync()

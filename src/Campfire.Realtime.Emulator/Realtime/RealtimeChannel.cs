@@ -79,18 +79,29 @@ internal sealed partial class RealtimeChannel
             if (frames.Replayed(Version, _joinRef) is { } frame)
                 Socket.Send(frame);
         }
-        if (_request.PostgresChanges.Count > 0)
-        {
-            SendSystem(
-                "postgres_changes",
-                "error",
-                "Unable to subscribe to changes with given parameters. The Campfire emulator does not serve postgres_changes, use broadcast from the database.");
-        }
+        RefusePostgresChanges();
         if (_request.WantsReplicationNotice)
             AnnounceReplication();
         if (_request.IsPresenceEnabled && _canReadPresence)
             Socket.Send(_audience!.Presence.State(Version, _joinRef));
     }
+
+    public void Deliver(in OutboundFrame broadcast)
+    {
+        Socket.Send(broadcast);
+        _services.Rates.Events.Count();
+    }
+
+    // It is who receives that is closed, whoever sends too much.
+    public void CloseIfTooManyEvents()
+    {
+        if (_services.Rates.Events.IsExceeded)
+            CloseBecause("Too many messages per second");
+    }
+
+    // Without the sub-topic and the join_ref, which all other system messages have.
+    public void AnnounceDisconnect() =>
+        Socket.Send(ServerFrames.System(Version, default, _topic, "system", "ok", "Server requested disconnect", channel: null));
 
     public void Leave(ReadOnlySpan<byte> reference)
     {
@@ -126,6 +137,17 @@ internal sealed partial class RealtimeChannel
     }
 
     public void SendClosed() => Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
+
+    // Realtime subscribes again for each new token, and tells the outcome again.
+    private void RefusePostgresChanges()
+    {
+        if (_request.PostgresChanges.Count == 0)
+            return;
+        SendSystem(
+            "postgres_changes",
+            "error",
+            "Unable to subscribe to changes with given parameters. The Campfire emulator does not serve postgres_changes, use broadcast from the database.");
+    }
 
     private void CheckToken()
     {

@@ -10,6 +10,7 @@ internal sealed record RealtimeServices(
     MessageStream Stream,
     TokenVerifier Verifier,
     EmulatorFaults Faults,
+    ProjectRates Rates,
     EmulatorLimits Limits,
     EmulatorDelays Delays,
     TimeProvider Time);

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net.WebSockets;
 using System.Text;
+using System.Text.Json;
 using System.Threading.Channels;
 using Campfire.Realtime.Emulator.Auth;
 using Campfire.Realtime.Protocol.Wire;
@@ -28,6 +29,7 @@ internal sealed partial class RealtimeSocket : IDisposable
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifetime = new();
     private bool _hasEnded;
+    private ITimer? _idle;
     private volatile bool _isClosing;
 
     public RealtimeSocket(
@@ -84,6 +86,17 @@ internal sealed partial class RealtimeSocket : IDisposable
         }
     }
 
+    // The client sent something, be it a ping.
+    public void NoteActivity() => _idle?.Change(_services.Limits.IdleTimeout, Timeout.InfiniteTimeSpan);
+
+    // As a Realtime that reloads the project: each topic is told, then the socket closes with "service restart".
+    public void Drain()
+    {
+        foreach (var channel in _channels.Values)
+            channel.AnnounceDisconnect();
+        _ = CloseAsync((WebSocketCloseStatus)1012);
+    }
+
     public async Task CloseAsync(WebSocketCloseStatus status)
     {
         Send(OutboundFrame.Close(status));
@@ -101,12 +114,12 @@ internal sealed partial class RealtimeSocket : IDisposable
     public async Task RunAsync()
     {
         _services.Sockets.Add(this);
-        var idle = _services.Time.CreateTimer(
+        _idle = _services.Time.CreateTimer(
             static socket => _ = ((RealtimeSocket)socket!).CloseAsync(WebSocketCloseStatus.NormalClosure), this, _services.Limits.IdleTimeout, Timeout.InfiniteTimeSpan);
         var writing = WriteAsync();
         try
         {
-            await ReadAsync(idle).ConfigureAwait(false);
+            await ReadAsync().ConfigureAwait(false);
         }
         catch (Exception gone) when (gone is WebSocketException or OperationCanceledException or IOException)
         {
@@ -114,7 +127,7 @@ internal sealed partial class RealtimeSocket : IDisposable
         }
         finally
         {
-            await idle.DisposeAsync().ConfigureAwait(false);
+            await _idle.DisposeAsync().ConfigureAwait(false);
             foreach (var channel in _channels.Values)
                 channel.TryClose();
             _isClosing = true;
@@ -125,7 +138,7 @@ internal sealed partial class RealtimeSocket : IDisposable
         }
     }
 
-    private async Task ReadAsync(ITimer idle)
+    private async Task ReadAsync()
     {
         var buffer = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);
         try
@@ -136,7 +149,6 @@ internal sealed partial class RealtimeSocket : IDisposable
                 if (length == buffer.Length)
                     buffer = Enlarge(buffer);
                 var result = await _socket.ReceiveAsync(buffer.AsMemory(length), Aborted).ConfigureAwait(false);
-                idle.Change(_services.Limits.IdleTimeout, Timeout.InfiniteTimeSpan);
                 if (result.MessageType == WebSocketMessageType.Close)
                 {
                     Send(OutboundFrame.Close(_socket.CloseStatus is { } status and not WebSocketCloseStatus.Empty ? status : WebSocketCloseStatus.NormalClosure));
@@ -234,10 +246,33 @@ internal sealed partial class RealtimeSocket : IDisposable
         if (type == WebSocketMessageType.Text)
             return FrameReader.TryReadText(bytes, Version, out frame, out error);
         if (Version == WireVersion.V2)
-            return FrameReader.TryReadBinary(bytes, WireDirection.ToServer, out frame, out error);
+        {
+            if (!FrameReader.TryReadBinary(bytes, WireDirection.ToServer, out frame, out error))
+                return false;
+            // Realtime parses a push's metadata, and uses nothing of it.
+            if (frame.Metadata.IsEmpty || IsJson(frame.Metadata))
+                return true;
+            error = new WireError(WireErrorCode.NotJson, "the metadata is not JSON");
+            return false;
+        }
         frame = default;
         error = new WireError(WireErrorCode.BinaryInVersion1, "vsn 1.0.0 has no binary frames");
         return false;
+    }
+
+    private static bool IsJson(ReadOnlySpan<byte> text)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(text, FrameReader.JsonOptions);
+            while (reader.Read())
+                continue;
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 
     private Task? ReceiveJoin(in Frame frame, string topic)
@@ -268,6 +303,8 @@ internal sealed partial class RealtimeSocket : IDisposable
                     await Task.Delay(_services.Delays.JoinError, _services.Time, Aborted).ConfigureAwait(false);
                 reply.SetResult(ServerFrames.Refusal(Version, joinRef, reference, Encoding.UTF8.GetBytes(topic), refusal!));
                 replaced?.SendClosed();
+                if (refusal == ChannelAdmission.TooManyJoins)
+                    _ = CloseAsync(WebSocketCloseStatus.EndpointUnavailable);
                 return;
             }
 
@@ -293,7 +330,8 @@ internal sealed partial class RealtimeSocket : IDisposable
         var token = request.AccessToken is { } given && !ApiKeys.IsOpaque(given) ? given : _connectionToken;
         var isBeyondUserLimit = !_services.Sockets.IsUser(this) && _services.Sockets.Users >= _services.Limits.MaxConcurrentUsers;
         var attempt = new JoinAttempt(request, subTopic, topic, token, _headersJson, _channels.Count, isBeyondUserLimit);
-        return await _services.Admission.AdmitAsync(attempt, Aborted).ConfigureAwait(false);
+        var decided = await _services.Admission.AdmitAsync(attempt, Aborted).ConfigureAwait(false);
+        return decided.Admission is not null && request.Fault is { } fault ? (null, fault) : decided;
     }
 
     private static byte[] Enlarge(byte[] buffer)

@@ -28,6 +28,20 @@ internal sealed class RestBroadcaster(RealtimeServices services, ApiKeys keys)
     public async Task<bool> MayWriteAsync(ChannelIdentity identity, string subTopic, CancellationToken cancellationToken) =>
         (await services.Admission.WriteAccessAsync(identity, subTopic, cancellationToken).ConfigureAwait(false)).Broadcast;
 
+    // True when the request has been answered with 429; otherwise its messages are counted.
+    public async Task<bool> ExceedsRateAsync(HttpContext context, int messages)
+    {
+        var rate = services.Rates.Events;
+        var refusal = rate.IsExceeded ? "You have exceeded your rate limit"
+            : messages > 1 && rate.Mean + messages > services.Limits.MaxEventsPerSecond ? "Too many messages to broadcast, please reduce the batch size"
+            : null;
+        if (refusal is null)
+            rate.Count(messages);
+        else
+            await AnswerAsync(context, StatusCodes.Status429TooManyRequests, refusal).ConfigureAwait(false);
+        return refusal is not null;
+    }
+
     public static Task AnswerAsync(HttpContext context, int status, string message) =>
         HttpAnswers.WriteJsonAsync(context.Response, status, new JsonObject { ["message"] = message });
 

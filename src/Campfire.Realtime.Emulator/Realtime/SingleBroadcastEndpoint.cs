@@ -38,6 +38,8 @@ internal sealed class SingleBroadcastEndpoint(RestBroadcaster broadcaster)
             await HttpAnswers.WriteJsonAsync(context.Response, StatusCodes.Status422UnprocessableEntity, errors).ConfigureAwait(false);
             return;
         }
+        if (await broadcaster.ExceedsRateAsync(context, messages: 1).ConfigureAwait(false))
+            return;
         var (subTopic, userEvent) = TargetOf(context);
         if (isPrivate && !await broadcaster.MayWriteAsync(identity, subTopic, context.RequestAborted).ConfigureAwait(false))
         {

@@ -4,6 +4,8 @@ using Campfire.Realtime.Emulator.Auth;
 using Campfire.Realtime.Emulator.Hosting;
 using Campfire.Realtime.Protocol.Wire;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Emulator.Realtime;
@@ -41,6 +43,8 @@ internal sealed partial class SocketEndpoint(RealtimeServices services, ApiKeys 
         using var connection = await context.WebSockets.AcceptWebSocketAsync(
             new WebSocketAcceptContext { KeepAliveInterval = Timeout.InfiniteTimeSpan }).ConfigureAwait(false);
         using var socket = new RealtimeSocket(services, connection, version, token, HeadersOf(context.Request), context.Abort, _logger);
+        if (context.Features.Get<IHttpUpgradeFeature>() is ClientActivity activity)
+            activity.Seen = socket.NoteActivity;
         await socket.RunAsync().ConfigureAwait(false);
     }
 
@@ -50,20 +54,26 @@ internal sealed partial class SocketEndpoint(RealtimeServices services, ApiKeys 
         var key = header.Length > 0 ? header : request.Query["apikey"].ToString();
         if (key.Length == 0)
             return (null, StatusCodes.Status401Unauthorized, "API key is missing");
-        var token = ApiKeys.IsOpaque(key) ? keys.ToJwt(key) ?? key : WhiteSpace().Replace(key, "");
+        var token = ApiKeys.IsOpaque(key) ? keys.ToJwt(key) ?? key : key;
         var verification = services.Verifier.Verify(token);
         if (verification.Fault != TokenFault.None)
-            return (null, StatusCodes.Status401Unauthorized, TokenFaultTexts.ForUpgrade(verification.Fault));
-        return services.Sockets.Users >= services.Limits.MaxConcurrentUsers
-            ? (null, StatusCodes.Status429TooManyRequests, "Too many connected users")
+            return (null, StatusCodes.Status401Unauthorized, TokenFaultTexts.ForUpgrade(verification));
+        if (services.Sockets.Users >= services.Limits.MaxConcurrentUsers)
+            return (null, StatusCodes.Status429TooManyRequests, "Too many connected users");
+        return services.Rates.Joins.IsExceeded
+            ? (null, StatusCodes.Status429TooManyRequests, "Too many joins per second")
             : (token, StatusCodes.Status101SwitchingProtocols, null);
     }
 
-    private static WireVersion? VersionOf(string? vsn)
+    // Versions of SemVer in "~> 1.0.0" and "~> 2.0.0". One that is there and empty is no version.
+    private static WireVersion? VersionOf(StringValues vsn)
     {
-        if (string.IsNullOrEmpty(vsn) || Version1().IsMatch(vsn))
+        if (vsn.Count == 0)
             return WireVersion.V1;
-        return Version2().IsMatch(vsn) ? WireVersion.V2 : null;
+        var given = vsn[^1]!;
+        if (Version1().IsMatch(given))
+            return WireVersion.V1;
+        return Version2().IsMatch(given) ? WireVersion.V2 : null;
     }
 
     private static string HeadersOf(HttpRequest request)
@@ -77,12 +87,9 @@ internal sealed partial class SocketEndpoint(RealtimeServices services, ApiKeys 
         return headers.ToJsonString();
     }
 
-    [GeneratedRegex(@"^1\.0\.\d+$")]
+    [GeneratedRegex(@"^1\.0\.(0|[1-9][0-9]*)(\+[0-9A-Za-z.-]+)?\z")]
     private static partial Regex Version1();
 
-    [GeneratedRegex(@"^2\.0\.\d+$")]
+    [GeneratedRegex(@"^2\.0\.(0|[1-9][0-9]*)(\+[0-9A-Za-z.-]+)?\z")]
     private static partial Regex Version2();
-
-    [GeneratedRegex(@"\s")]
-    private static partial Regex WhiteSpace();
 }

@@ -33,5 +33,11 @@ internal sealed class SocketRegistry
             socket.Abort();
     }
 
+    public void DrainAll()
+    {
+        foreach (var socket in _sockets.Keys)
+            socket.Drain();
+    }
+
     public Task CloseAllAsync(WebSocketCloseStatus status) => Task.WhenAll(_sockets.Keys.Select(socket => socket.CloseAsync(status)));
 }

@@ -9,15 +9,18 @@ internal static class TokenFaultTexts
     {
         TokenFault.Expired => string.Create(CultureInfo.InvariantCulture, $"Token has expired {(long)verification.ExpiredFor.TotalSeconds} seconds ago"),
         TokenFault.ExpiryNotNumeric => "Token expiration time is invalid",
-        _ => Common(verification.Fault),
+        _ => Common(verification),
     };
 
-    public static string ForUpgrade(TokenFault fault) => fault == TokenFault.Expired ? "Token has expired" : Common(fault);
+    public static string ForUpgrade(TokenVerification verification) =>
+        verification.Fault is TokenFault.Expired or TokenFault.ExpiryNotNumeric ? "Token has expired" : Common(verification);
 
-    private static string Common(TokenFault fault) => fault switch
+    private static string Common(TokenVerification verification) => verification.Fault switch
     {
         TokenFault.MissingClaims => "Fields `role` and `exp` are required in JWT",
         TokenFault.BadSignature => "Failed to validate JWT signature",
+        TokenFault.UnsupportedAlgorithm when verification.KeyId is { } keyId =>
+            $"Failed to generate JWT signer for key ID (kid) \"{keyId}\", check your JWT secret or JWKS configuration",
         TokenFault.UnsupportedAlgorithm => "Failed to generate JWT signer, check your JWT secret or JWKS configuration",
         _ => "The token provided is not a valid JWT",
     };

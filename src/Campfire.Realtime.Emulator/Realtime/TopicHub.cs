@@ -55,8 +55,12 @@ internal sealed class TopicHub(EmulatorFaults faults)
         {
             if (member == sender && !member.ReceivesOwn)
                 continue;
-            if (member.CanReceive(frames) && frames.For(member.Version) is { } frame)
-                member.Socket.Send(frame);
+            if (!member.CanReceive(frames) || frames.For(member.Version) is not { } frame)
+                continue;
+            member.Deliver(frame);
+            // The sender has its acknowledgement to come first.
+            if (member != sender)
+                member.CloseIfTooManyEvents();
         }
     }
 }

@@ -19,7 +19,7 @@ public sealed class DeliveryTests
     [SetUp]
     public async Task JoinBothSides()
     {
-        _emulator = await CampfireEmulator.StartAsync(new CampfireEmulatorOptions { Delays = EmulatorDelays.Fast });
+        _emulator = await CampfireEmulator.StartAsync(new CampfireEmulatorOptions { Delays = EmulatorDelays.Fast, Limits = EmulatorFixture.Unhurried() });
         await VisitorLimits.LiftAsync(_emulator);
         _desk = await SupportDesk.CreateAsync(_emulator);
         _visitor = await ConnectAsync(_emulator, _desk.VisitorToken);

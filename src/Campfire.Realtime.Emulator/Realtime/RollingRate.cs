@@ -1,0 +1,58 @@
+namespace Campfire.Realtime.Emulator.Realtime;
+
+// Realtime's way of counting: the mean of up to twelve ticks of five seconds, looked at when a tick ends. A burst passes,
+// what was too much is noticed up to five seconds late, and stays too much until the mean has come down.
+internal sealed class RollingRate(int maxPerSecond, TimeProvider time)
+{
+    private const int MaxTicks = 12;
+    private static readonly TimeSpan _tick = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _lock = new();
+    private readonly Queue<long> _ticks = new(MaxTicks);
+    private long? _startedAt;
+    private long _ticksEnded;
+    private long _current;
+    private double _mean;
+
+    // Events per second, as of the last tick.
+    public double Mean
+    {
+        get
+        {
+            lock (_lock)
+            {
+                EndTicks();
+                return _mean;
+            }
+        }
+    }
+
+    public bool IsExceeded => Mean >= maxPerSecond;
+
+    public void Count(int events = 1)
+    {
+        lock (_lock)
+        {
+            EndTicks();
+            _current += events;
+        }
+    }
+
+    // What a tick held is only put away when somebody counts or asks, so nothing has to run for it.
+    private void EndTicks()
+    {
+        var startedAt = _startedAt ??= time.GetTimestamp();
+        var ended = time.GetElapsedTime(startedAt).Ticks / _tick.Ticks;
+        if (ended == _ticksEnded)
+            return;
+        for (var left = Math.Min(ended - _ticksEnded, MaxTicks + 1); left > 0; left--)
+        {
+            if (_ticks.Count == MaxTicks)
+                _ticks.Dequeue();
+            _ticks.Enqueue(_current);
+            _current = 0;
+        }
+        _ticksEnded = ended;
+        _mean = _ticks.Sum() / (_ticks.Count * _tick.TotalSeconds);
+    }
+}
