@@ -14,7 +14,8 @@ internal sealed class TopicHub(EmulatorFaults faults)
         lock (_membership)
         {
             var topic = _topics.GetOrAdd((member.SubTopic, member.IsPrivate), static key => new Topic(key.SubTopic));
-            topic.Add(member);
+            lock (topic.Gate)
+                topic.Add(member);
             return topic;
         }
     }
@@ -25,10 +26,13 @@ internal sealed class TopicHub(EmulatorFaults faults)
         {
             if (Find(member.SubTopic, member.IsPrivate) is not { } topic)
                 return;
-            topic.Remove(member);
+            lock (topic.Gate)
+            {
+                topic.Remove(member);
+                topic.Presence.Untrack(member);
+            }
             if (topic.IsEmpty)
                 _topics.TryRemove((member.SubTopic, member.IsPrivate), out _);
-            topic.Presence.Untrack(member);
         }
     }
 
@@ -43,20 +47,24 @@ internal sealed class TopicHub(EmulatorFaults faults)
         }
     }
 
-    public void Broadcast(Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
-    {
-        if (!faults.Intercept(topic, frames, sender))
-            Deliver(topic, frames, sender);
-    }
+    // False when it could not be encoded for a member: in Realtime, the sender's process dies of that.
+    public bool Broadcast(Topic topic, BroadcastFrames frames, RealtimeChannel? sender) =>
+        faults.Intercept(topic, frames, sender) || Deliver(topic, frames, sender);
 
-    public static void Deliver(Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
+    public static bool Deliver(Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
     {
-        foreach (var member in topic.Members)
+        lock (topic.Gate)
         {
-            if (member == sender && !member.ReceivesOwn)
-                continue;
-            if (member.CanReceive(frames) && frames.For(member.Version) is { } frame)
-                member.Socket.Send(frame);
+            foreach (var member in topic.Members)
+            {
+                if ((member == sender && !member.ReceivesOwn) || !member.CanReceive(frames))
+                    continue;
+                if (!frames.CanBeEncodedFor(member.Version))
+                    return false;
+                if (frames.For(member.Version) is { } frame)
+                    member.Send(frame);
+            }
         }
+        return true;
     }
 }
