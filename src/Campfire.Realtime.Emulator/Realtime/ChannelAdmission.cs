@@ -28,7 +28,7 @@ internal sealed partial class ChannelAdmission(
 
         var verification = verifier.Verify(attempt.Token);
         if (verification.Fault != TokenFault.None)
-            return (null, $"{CodeOf(verification.Fault)}: {TokenFaultTexts.ForJoin(verification)}");
+            return (null, $"{CodeOf(verification.Fault)}: {TokenFaultTexts.ForChannel(verification)}");
 
         return await AdmitAsync(attempt, new ChannelIdentity(verification.Token!, attempt.HeadersJson), cancellationToken).ConfigureAwait(false);
     }

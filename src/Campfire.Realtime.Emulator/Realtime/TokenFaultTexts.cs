@@ -5,20 +5,16 @@ namespace Campfire.Realtime.Emulator.Realtime;
 
 internal static class TokenFaultTexts
 {
-    public static string ForJoin(TokenVerification verification) => verification.Fault switch
+    public static string ForChannel(TokenVerification verification) => verification.Fault switch
     {
         TokenFault.Expired => string.Create(CultureInfo.InvariantCulture, $"Token has expired {(long)verification.ExpiredFor.TotalSeconds} seconds ago"),
         TokenFault.ExpiryNotNumeric => "Token expiration time is invalid",
         _ => Common(verification.Fault),
     };
 
-    // Faults that Realtime has no text for, it names as its code does.
-    public static string ForShutdown(TokenVerification verification) => verification.Fault switch
-    {
-        TokenFault.BadSignature => ":signature_error",
-        TokenFault.UnsupportedAlgorithm => ":error_generating_signer",
-        _ => ForJoin(verification),
-    };
+    // Realtime has a text for this fault at a join only; at a channel that is joined, it says what its code calls it.
+    public static string ForShutdown(TokenVerification verification) =>
+        verification.Fault == TokenFault.BadSignature ? ":signature_error" : ForChannel(verification);
 
     public static string ForUpgrade(TokenFault fault) => fault == TokenFault.Expired ? "Token has expired" : Common(fault);
 
