@@ -71,9 +71,9 @@ public sealed class AuthorizationTests
     [Test]
     public async Task Point_58_policies_see_the_claims_the_topic_and_the_headers_of_the_upgrade()
     {
-        var user = Guid.NewGuid().ToString();
-        await using var policy = await Policy.CreateAsync("select", $"seen:{user}", $"""
-            realtime.topic() = 'seen:{user}' and topic = 'seen:{user}' and event is null and payload is null and not private
+        var (user, subTopic) = (Guid.NewGuid().ToString(), $"seen:{Guid.NewGuid()}");
+        await using var policy = await Policy.CreateAsync("select", subTopic, $"""
+            realtime.topic() = '{subTopic}' and topic = '{subTopic}' and event is null and payload is null and not private
             and current_setting('request.jwt.claims')::jsonb ->> 'sub' = '{user}'
             and current_setting('request.jwt.claim.sub') = '{user}'
             and current_setting('request.jwt.claim.role') = 'authenticated'
