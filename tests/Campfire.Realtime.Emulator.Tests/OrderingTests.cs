@@ -28,20 +28,30 @@ public sealed class OrderingTests
     [Test]
     public async Task Members_hear_concurrent_senders_in_one_order_and_each_message_once()
     {
-        const int Senders = 6, Messages = 40;
+        const int Senders = 8, Messages = 150;
         await using var first = await ConnectAsync();
         await using var second = await ConnectAsync();
         await first.JoinAsync("realtime:order");
-        await second.JoinAsync("realtime:order");
 
-        await Task.WhenAll(Enumerable.Range(0, Senders).Select(async sender =>
+        var awaited = Senders;
+        var joined = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var sending = Task.WhenAll(Enumerable.Range(0, Senders).Select(async sender =>
         {
             await using var socket = await ConnectAsync();
-            var (joinRef, _) = await socket.JoinAsync("realtime:order");
+            var (joinRef, _) = await socket.JoinAsync("realtime:order", JsonNode.Parse("""{"broadcast":{"self":true}}""")!.AsObject());
+            if (Interlocked.Decrement(ref awaited) == 0)
+                joined.SetResult();
+            await ready.Task;
             for (var n = 0; n < Messages; n++)
                 await socket.PushAsync("realtime:order", "broadcast", new JsonObject { ["sender"] = sender, ["n"] = n }, joinRef);
             await socket.BarrierAsync("realtime:order", joinRef);
         }));
+        // The two that are compared are the first and the last member, with all the senders between them.
+        await joined.Task;
+        await second.JoinAsync("realtime:order");
+        ready.SetResult();
+        await sending;
 
         var (heard, alsoHeard) = (await HearAsync(first), await HearAsync(second));
         Assert.That(alsoHeard, Is.EqualTo(heard));
@@ -133,7 +143,7 @@ public sealed class OrderingTests
             var random = new Random(seed);
             var key = (seed % 3).ToString(CultureInfo.InvariantCulture);
             var (joinRef, _) = await socket.JoinAsync("realtime:crowd", Presence(key));
-            for (var step = 0; step < 60; step++)
+            for (var step = 0; step < 200; step++)
             {
                 if (random.Next(6) == 0)
                     (joinRef, _) = await socket.JoinAsync("realtime:crowd", Presence(key));
@@ -159,19 +169,20 @@ public sealed class OrderingTests
     [Test]
     public async Task Nothing_of_a_channel_is_heard_behind_its_end_whoever_ends_it()
     {
-        await using var socket = await ConnectAsync();
         var config = JsonNode.Parse("""{"broadcast":{"ack":true,"self":true},"presence":{"enabled":true}}""")!;
-        for (var round = 0; round < 60; round++)
+        for (var round = 0; round < 50; round++)
         {
+            await using var socket = await ConnectAsync();
             var topic = $"realtime:ending:{round}";
             var (joinRef, _) = await socket.JoinAsync(topic, config.DeepClone().AsObject());
-            var ending = Task.Run(() => _emulator.Faults.CloseChannel(topic));
-            for (var i = 0; i < 6; i++)
+            var first = await socket.PushAsync(topic, "broadcast", new JsonObject(), joinRef);
+            for (var i = 0; i < 10; i++)
             {
                 await socket.PushAsync(topic, "broadcast", new JsonObject(), joinRef);
                 await socket.PushAsync(topic, "presence", Track(i), joinRef);
             }
-            await ending;
+            await socket.ReplyToAsync(first);
+            _emulator.Faults.CloseChannel(topic);
             await socket.ReplyToAsync(await socket.PushAsync("phoenix", "heartbeat", null));
 
             var behind = socket.Unread.Where(frame => frame.Topic == topic).SkipWhile(frame => frame.Event != "phx_close").Skip(1).ToList();
