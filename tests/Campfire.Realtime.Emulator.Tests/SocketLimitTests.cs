@@ -31,14 +31,18 @@ public sealed class SocketLimitTests
     }
 
     [Test]
-    public async Task A_private_only_project_refuses_public_channels()
+    public async Task Point_65_a_private_only_project_refuses_public_channels()
     {
         await using var emulator = await StartAsync(new() { IsPrivateOnly = true });
         await using var socket = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
 
-        var (_, reply) = await socket.JoinAsync("realtime:a");
+        var (_, refused) = await socket.JoinAsync("realtime:a");
+        var (_, badToken) = await socket.JoinAsync("realtime:a", token: "garbage");
+        var (_, joined) = await socket.JoinAsync("realtime:a", new() { ["private"] = true }, emulator.ServiceKey);
 
-        Assert.That((string?)reply["response"]!["reason"], Is.EqualTo("PrivateOnly: This project only allows private channels"));
+        Assert.That((string?)refused["response"]!["reason"], Is.EqualTo("PrivateOnly: This project only allows private channels"));
+        Assert.That((string?)badToken["response"]!["reason"], Does.StartWith("PrivateOnly: "), "before the token is looked at");
+        Assert.That((string?)joined["status"], Is.EqualTo("ok"));
     }
 
     [Test]

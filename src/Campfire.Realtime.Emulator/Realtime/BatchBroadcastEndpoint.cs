@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Text;
+using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -15,21 +15,14 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
 
     public async Task SendAsync(HttpContext context)
     {
-        if (await broadcaster.IdentifyAsync(context).ConfigureAwait(false) is not { } identity
-            || await RestBroadcaster.ReadBodyAsync(context).ConfigureAwait(false) is not { } body)
-        {
+        if (await RestBroadcaster.ReadBodyAsync(context).ConfigureAwait(false) is not { } body)
             return;
-        }
-        using var document = TryParse(body);
-        if (document is null)
-        {
-            await RestBroadcaster.AnswerAsync(context, StatusCodes.Status400BadRequest, "Malformed JSON").ConfigureAwait(false);
+        using var document = await RestBroadcaster.ParseAsync(context, body).ConfigureAwait(false);
+        if (document is null || await broadcaster.IdentifyAsync(context).ConfigureAwait(false) is not { } identity)
             return;
-        }
         if (Validate(document.RootElement, broadcaster.Services.Limits.MaxPayloadBytes) is { } errors)
         {
-            var answer = new JsonObject { ["errors"] = new JsonObject { ["messages"] = errors } };
-            await HttpAnswers.WriteJsonAsync(context.Response, StatusCodes.Status422UnprocessableEntity, answer).ConfigureAwait(false);
+            await RestBroadcaster.AnswerErrorsAsync(context, "messages", errors).ConfigureAwait(false);
             return;
         }
 
@@ -42,7 +35,7 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
         // Topics that the caller may not write to are passed over in silence, and the answer stays 202.
         foreach (var topic in messages[true].GroupBy(message => message.GetProperty("topic").GetString()!, StringComparer.Ordinal))
         {
-            if (!await broadcaster.MayWriteAsync(identity, topic.Key, context.RequestAborted).ConfigureAwait(false))
+            if (!(await broadcaster.MayWriteAsync(identity, topic.Key, context.RequestAborted).ConfigureAwait(false)).IsAllowed)
                 continue;
             foreach (var message in topic)
                 Publish(message, isPrivate: true);
@@ -64,7 +57,7 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
         {
             json.WriteStartObject();
             json.WriteString("event"u8, message.GetProperty("event").GetString());
-            if (message.TryGetProperty("id", out var given) && JsonText.Read(given) is { } id)
+            if (Find(message, "id")?.GetString() is { } id && !RestBroadcaster.IsBlank(id))
             {
                 json.WriteStartObject("meta"u8);
                 json.WriteString("id"u8, id);
@@ -78,62 +71,55 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
         return bytes.WrittenSpan.ToArray();
     }
 
-    // Null when all messages are valid; otherwise one entry for each, empty for the valid ones.
+    // Null when all messages are valid; otherwise one entry for each, empty for the valid ones, or one text for all.
     private static JsonArray? Validate(JsonElement body, int maxPayloadBytes)
     {
-        if (body.ValueKind != JsonValueKind.Object
-            || !body.TryGetProperty("messages", out var messages)
-            || messages.ValueKind != JsonValueKind.Array
-            || messages.GetArrayLength() == 0)
-        {
+        if (Find(body, "messages") is not { } messages || (messages.ValueKind == JsonValueKind.Array && messages.GetArrayLength() == 0))
             return new JsonArray(Blank);
-        }
+        if (messages.ValueKind != JsonValueKind.Array || messages.EnumerateArray().Any(message => message.ValueKind != JsonValueKind.Object))
+            return new JsonArray(Invalid);
         var errors = new JsonArray();
         foreach (var message in messages.EnumerateArray())
-            errors.Add(Validate(message, maxPayloadBytes, "topic", "event"));
+            errors.Add(ErrorsOf(message, maxPayloadBytes));
         return errors.All(error => error!.AsObject().Count == 0) ? null : errors;
     }
 
-    private static JsonObject Validate(JsonElement message, int maxPayloadBytes, params ReadOnlySpan<string> texts)
+    private static JsonObject ErrorsOf(JsonElement message, int maxPayloadBytes)
     {
         var errors = new JsonObject();
-        foreach (var name in texts)
+        foreach (var name in (ReadOnlySpan<string>)["topic", "event"])
         {
             if (Find(message, name) is not { } text)
                 errors[name] = new JsonArray(Blank);
             else if (JsonText.Read(text) is not { } value)
                 errors[name] = new JsonArray(Invalid);
-            else if (value.Length == 0)
+            else if (RestBroadcaster.IsBlank(value))
                 errors[name] = new JsonArray(Blank);
         }
         if (Find(message, "payload") is not { } payload)
             errors["payload"] = new JsonArray(Blank);
         else if (payload.ValueKind != JsonValueKind.Object || !JsonText.IsReadable(payload))
             errors["payload"] = new JsonArray(Invalid);
-        else if (Encoding.UTF8.GetByteCount(payload.GetRawText()) > maxPayloadBytes)
+        else if (JsonMarshal.GetRawUtf8Value(payload).Length > maxPayloadBytes)
             errors["payload"] = new JsonArray("Payload size exceeds tenant limit");
+        if (Find(message, "id") is { } id && JsonText.Read(id) is null)
+            errors["id"] = new JsonArray(Invalid);
+        if (Find(message, "private") is { } isPrivate && !IsBoolean(isPrivate))
+            errors["private"] = new JsonArray(Invalid);
         return errors;
     }
 
     private static JsonElement? Find(JsonElement message, string name) =>
         message.ValueKind == JsonValueKind.Object && message.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
+    // Ecto's idea of a boolean.
+    private static bool IsBoolean(JsonElement value) =>
+        value.ValueKind is JsonValueKind.True or JsonValueKind.False || JsonText.Read(value) is "true" or "1" or "false" or "0" or "";
+
     private static bool IsPrivate(JsonElement message) => Find(message, "private") switch
     {
         { ValueKind: JsonValueKind.True } => true,
-        { } text => JsonText.Read(text) == "true",
+        { } text => JsonText.Read(text) is "true" or "1",
         null => false,
     };
-
-    private static JsonDocument? TryParse(byte[] body)
-    {
-        try
-        {
-            return JsonDocument.Parse(body.Length == 0 ? "{}"u8.ToArray() : body);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
 }

@@ -36,45 +36,34 @@ internal sealed partial class ChannelAdmission(
         if (verification.Fault != TokenFault.None)
             return (null, $"{CodeOf(verification.Fault)}: {TokenFaultTexts.ForChannel(verification)}");
 
-        try
-        {
-            var identity = new ChannelIdentity(verification.Token!, attempt.HeadersJson);
-            return await AdmitAsync(attempt, identity, cancellationToken).ConfigureAwait(false);
-        }
-        catch (PostgresException noPartition) when (noPartition.SqlState == PostgresErrorCodes.CheckViolation)
-        {
-            return (null, "MissingPartition: Realtime was unable to find the expected messages partition");
-        }
-        catch (NpgsqlException unreachable) when (unreachable is not PostgresException)
-        {
-            return (null, "UnableToConnectToProject: Realtime was unable to connect to the project database");
-        }
+        return await AdmitAsync(attempt, new ChannelIdentity(verification.Token!, attempt.HeadersJson), cancellationToken).ConfigureAwait(false);
     }
 
-    // A policy that fails, or a role that does not exist, grants nothing; the client learns no more than that.
-    public async Task<ReadAccess> ReadAccessAsync(ChannelIdentity identity, string subTopic, bool includesPresence, CancellationToken cancellationToken)
+    // A policy that fails, or a role that does not exist, grants nothing.
+    public async Task<(ReadAccess Access, PolicyFault Fault)> ReadAccessAsync(
+        ChannelIdentity identity, string subTopic, bool includesPresence, CancellationToken cancellationToken)
     {
         try
         {
-            return await policies.ReadAsync(identity, subTopic, includesPresence, cancellationToken).ConfigureAwait(false);
+            return (await policies.ReadAsync(identity, subTopic, includesPresence, cancellationToken).ConfigureAwait(false), PolicyFault.None);
         }
-        catch (PostgresException failure) when (failure.SqlState != PostgresErrorCodes.CheckViolation)
+        catch (NpgsqlException failure)
         {
-            PolicyFailed(failure.SqlState, failure.MessageText);
-            return default;
+            return (default, FaultOf(failure));
         }
     }
 
-    public async Task<WriteAccess> WriteAccessAsync(ChannelIdentity identity, string subTopic, CancellationToken cancellationToken)
+    // Null when the policies gave no answer: that is no denial, and the next message asks them again.
+    public async Task<(WriteAccess? Access, PolicyFault Fault)> WriteAccessAsync(
+        ChannelIdentity identity, string subTopic, CancellationToken cancellationToken)
     {
         try
         {
-            return await policies.WriteAsync(identity, subTopic, cancellationToken).ConfigureAwait(false);
+            return (await policies.WriteAsync(identity, subTopic, cancellationToken).ConfigureAwait(false), PolicyFault.None);
         }
-        catch (PostgresException failure)
+        catch (NpgsqlException failure)
         {
-            PolicyFailed(failure.SqlState, failure.MessageText);
-            return default;
+            return (null, FaultOf(failure));
         }
     }
 
@@ -84,23 +73,56 @@ internal sealed partial class ChannelAdmission(
         JoinAttempt attempt, ChannelIdentity identity, CancellationToken cancellationToken)
     {
         var (request, subTopic) = (attempt.Request, attempt.SubTopic);
-        var access = new ReadAccess(Broadcast: true, Presence: true);
+        var (access, fault) = (new ReadAccess(Broadcast: true, Presence: true), PolicyFault.None);
         if (request.IsPrivate)
-            access = await ReadAccessAsync(identity, subTopic, request.IsPresenceEnabled, cancellationToken).ConfigureAwait(false);
-        if (!access.Broadcast && !access.Presence)
+            (access, fault) = await ReadAccessAsync(identity, subTopic, request.IsPresenceEnabled, cancellationToken).ConfigureAwait(false);
+        if (PolicyFaultTexts.ForJoin(fault) is { } reason)
+            return (null, reason);
+        if (!access.IsAny)
             return (null, $"Unauthorized: {NoPermission(subTopic)}");
 
-        if (request.Replay is null)
+        if (request.Replay is not { } replay)
             return (new Admission(identity, access, []), null);
         if (!request.IsPrivate)
             return (null, "UnableToReplayMessages: Replay is not allowed for public channels");
         if (!access.Broadcast)
             return (null, $"Unauthorized: {NoPermission(subTopic)}");
-        if (!request.Replay.IsValid)
+        if (replay == ReplayRequest.Nothing)
+            return (new Admission(identity, access, []), null);
+        if (!replay.IsValid)
             return (null, "UnableToReplayMessages: Replay params are not valid");
-        var replayed = await history.ReadAsync(subTopic, attempt.Topic, request.Replay, cancellationToken).ConfigureAwait(false);
-        return (new Admission(identity, access, replayed), null);
+        try
+        {
+            return (new Admission(identity, access, await history.ReadAsync(subTopic, attempt.Topic, replay, cancellationToken).ConfigureAwait(false)), null);
+        }
+        catch (NpgsqlException failure)
+        {
+            ReplayFailed(failure);
+            return (null, "UnableToReplayMessages: Realtime was unable to replay messages");
+        }
     }
+
+    private PolicyFault FaultOf(NpgsqlException failure)
+    {
+        if (failure is not PostgresException refusal || IsOfServer(refusal.SqlState))
+        {
+            DatabaseUnreachable(failure);
+            return PolicyFault.DatabaseUnavailable;
+        }
+        PolicyFailed(refusal.SqlState, refusal.MessageText);
+        return refusal switch
+        {
+            { SqlState: PostgresErrorCodes.QueryCanceled } => PolicyFault.QueryCanceled,
+            { SqlState: PostgresErrorCodes.CheckViolation, TableName: "messages" } => PolicyFault.MissingPartition,
+            _ => PolicyFault.PolicyFailed,
+        };
+    }
+
+    // The server goes down, or takes no more connections: nothing that a policy could have said.
+    private static bool IsOfServer(string sqlState) =>
+        sqlState.StartsWith("08", StringComparison.Ordinal)
+        || sqlState.StartsWith("53", StringComparison.Ordinal)
+        || sqlState.StartsWith("57P", StringComparison.Ordinal);
 
     private static string CodeOf(TokenFault fault) => fault switch
     {
@@ -112,4 +134,10 @@ internal sealed partial class ChannelAdmission(
 
     [LoggerMessage(3010, LogLevel.Error, "RlsPolicyError: a policy of realtime.messages could not be evaluated ({SqlState}): {Reason}")]
     private partial void PolicyFailed(string sqlState, string reason);
+
+    [LoggerMessage(3011, LogLevel.Error, "UnableToConnectToProject: the policies of realtime.messages could not be asked.")]
+    private partial void DatabaseUnreachable(Exception failure);
+
+    [LoggerMessage(3012, LogLevel.Error, "UnableToReplayMessages: realtime.messages could not be read.")]
+    private partial void ReplayFailed(Exception failure);
 }

@@ -6,7 +6,8 @@ namespace Campfire.Realtime.Emulator.Realtime;
 // A wrong field does not fail a join: it counts as not given.
 internal sealed record JoinRequest
 {
-    // A year that PostgreSQL's timestamp and .NET's both know.
+    // The years that PostgreSQL's timestamp and .NET's both know.
+    private static readonly long _earliestSince = DateTimeOffset.MinValue.ToUnixTimeMilliseconds();
     private static readonly long _latestSince = DateTimeOffset.MaxValue.ToUnixTimeMilliseconds();
 
     public bool Acknowledges { get; private init; }
@@ -56,16 +57,18 @@ internal sealed record JoinRequest
 
     private static ReplayRequest ReadReplay(JsonElement replay)
     {
+        if (replay.ValueKind != JsonValueKind.Object)
+            return ReplayRequest.Nothing;
         var limit = ReplayRequest.MaxLimit;
-        if (Find(replay, "limit") is { ValueKind: not JsonValueKind.Null } given)
+        if (Find(replay, "limit") is { ValueKind: not (JsonValueKind.Null or JsonValueKind.False) } given)
         {
             if (given.ValueKind != JsonValueKind.Number || !given.TryGetInt64(out var wished))
-                return new ReplayRequest(null, 0);
+                return ReplayRequest.Invalid;
             limit = (int)Math.Clamp(wished, 1, ReplayRequest.MaxLimit);
         }
-        return Find(replay, "since") is { ValueKind: JsonValueKind.Number } since && since.TryGetInt64(out var milliseconds) && milliseconds >= 0 && milliseconds <= _latestSince
-            ? new ReplayRequest(DateTimeOffset.FromUnixTimeMilliseconds(milliseconds), limit)
-            : new ReplayRequest(null, 0);
+        return Find(replay, "since") is { ValueKind: JsonValueKind.Number } since && since.TryGetInt64(out var milliseconds) && milliseconds <= _latestSince
+            ? new ReplayRequest(DateTimeOffset.FromUnixTimeMilliseconds(Math.Max(milliseconds, _earliestSince)), limit)
+            : ReplayRequest.Invalid;
     }
 
     private static JsonElement? Find(JsonElement? element, params ReadOnlySpan<string> path)

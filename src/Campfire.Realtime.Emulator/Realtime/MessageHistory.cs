@@ -14,6 +14,8 @@ internal sealed class MessageHistory(NpgsqlDataSource database)
         limit $3
         """;
 
+    private const int TimeoutInSeconds = 5;
+
     // The newest ones since then, oldest first.
     public async Task<IReadOnlyList<BroadcastFrames>> ReadAsync(
         string subTopic, byte[] topic, ReplayRequest request, CancellationToken cancellationToken)
@@ -22,6 +24,7 @@ internal sealed class MessageHistory(NpgsqlDataSource database)
         var command = database.CreateCommand(Sql);
         await using (command.ConfigureAwait(false))
         {
+            command.CommandTimeout = TimeoutInSeconds;
             command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = subTopic });
             command.Parameters.Add(new NpgsqlParameter<DateTime>
             {
@@ -36,15 +39,13 @@ internal sealed class MessageHistory(NpgsqlDataSource database)
                     var isBinary = reader.IsDBNull(2);
                     if (reader.IsDBNull(1) || (isBinary && reader.IsDBNull(3)))
                         continue;
-                    var frames = BroadcastFrames.User(
+                    rows.Add(BroadcastFrames.User(
                         topic,
                         Encoding.UTF8.GetBytes(reader.GetString(1)),
                         reader.GetFieldValue<byte[]>(isBinary ? 3 : 2),
                         isBinary,
                         reader.GetGuid(0).ToString(),
-                        isReplayed: true);
-                    if (frames is not null)
-                        rows.Add(frames);
+                        isReplayed: true));
                 }
             }
         }

@@ -2,7 +2,11 @@ using Npgsql;
 
 namespace Campfire.Realtime.Emulator.Realtime;
 
-internal readonly record struct ReadAccess(bool Broadcast, bool Presence);
+// Presence is null when it was not asked for.
+internal readonly record struct ReadAccess(bool Broadcast, bool? Presence)
+{
+    public bool IsAny => Broadcast || Presence == true;
+}
 
 internal readonly record struct WriteAccess(bool Broadcast, bool Presence);
 
@@ -39,7 +43,7 @@ internal sealed class MessagePolicies(NpgsqlDataSource database)
                         batch.BatchCommands.Add(Command(ProbeSql, presenceId, subTopic, "presence"));
                     batch.BatchCommands.Add(Session(identity, subTopic));
                     batch.BatchCommands.Add(Command("select id from realtime.messages where id in ($1, $2)", broadcastId, presenceId));
-                    return await ReadVisibleAsync(batch, broadcastId, presenceId, cancellationToken).ConfigureAwait(false);
+                    return await ReadVisibleAsync(batch, broadcastId, includesPresence ? presenceId : null, cancellationToken).ConfigureAwait(false);
                 }
             }
         }
@@ -66,21 +70,18 @@ internal sealed class MessagePolicies(NpgsqlDataSource database)
         }
     }
 
-    private static async Task<ReadAccess> ReadVisibleAsync(NpgsqlBatch batch, Guid broadcastId, Guid presenceId, CancellationToken cancellationToken)
+    private static async Task<ReadAccess> ReadVisibleAsync(NpgsqlBatch batch, Guid broadcastId, Guid? presenceId, CancellationToken cancellationToken)
     {
-        var access = default(ReadAccess);
+        var visible = new HashSet<Guid>();
         var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
             // The first result is that of the session's settings.
             await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-            {
-                var id = reader.GetGuid(0);
-                access = access with { Broadcast = access.Broadcast || id == broadcastId, Presence = access.Presence || id == presenceId };
-            }
+                visible.Add(reader.GetGuid(0));
         }
-        return access;
+        return new ReadAccess(visible.Contains(broadcastId), presenceId is { } asked ? visible.Contains(asked) : null);
     }
 
     private static async Task<bool> CanInsertAsync(

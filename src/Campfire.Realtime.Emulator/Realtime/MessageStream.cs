@@ -86,6 +86,8 @@ internal sealed partial class MessageStream : IAsyncDisposable
             try
             {
                 await StreamAsync(stopping).ConfigureAwait(false);
+                if (!stopping.IsCancellationRequested)
+                    await LoseStreamAsync(failure: null, stopping).ConfigureAwait(false);
             }
             catch (Exception failure) when (stopping.IsCancellationRequested && failure is (OperationCanceledException or NpgsqlException or IOException))
             {
@@ -94,16 +96,17 @@ internal sealed partial class MessageStream : IAsyncDisposable
             catch (Exception failure) when (!stopping.IsCancellationRequested)
             {
                 // Whatever it was: without a new stream no broadcast of the database would ever arrive again.
-                if (_established.Task.IsCompleted)
-                    _established = NewSignal();
-                StreamLost(failure);
-                await DelayAsync(stopping).ConfigureAwait(false);
+                await LoseStreamAsync(failure, stopping).ConfigureAwait(false);
             }
         }
     }
 
-    private async Task DelayAsync(CancellationToken stopping)
+    // A server that is shut down ends the stream without a failure.
+    private async Task LoseStreamAsync(Exception? failure, CancellationToken stopping)
     {
+        if (_established.Task.IsCompleted)
+            _established = NewSignal();
+        StreamLost(failure);
         try
         {
             await Task.Delay(_reconnectDelay, _time, stopping).ConfigureAwait(false);
@@ -158,7 +161,7 @@ internal sealed partial class MessageStream : IAsyncDisposable
         string? topic = null, userEvent = null;
         byte[]? payload = null, binaryPayload = null;
         Guid? id = null;
-        var isPrivate = false;
+        bool? isPrivate = null;
         await foreach (var value in insert.NewRow.ConfigureAwait(false))
         {
             if (value.IsDBNull)
@@ -186,7 +189,7 @@ internal sealed partial class MessageStream : IAsyncDisposable
             }
         }
 
-        if (topic is null || userEvent is null || id is null || (payload ?? binaryPayload) is not { } bytes)
+        if (topic is null || userEvent is null || id is null || isPrivate is null || (binaryPayload ?? payload) is not { } bytes)
         {
             RowIncomplete();
             return;
@@ -202,13 +205,11 @@ internal sealed partial class MessageStream : IAsyncDisposable
             return;
         }
         _rates.Events.Count();
-        if (_hub.Find(topic, isPrivate) is not { } audience)
+        if (_hub.Find(topic, isPrivate.Value) is not { } audience)
             return;
-        var frames = BroadcastFrames.User(audience.WireName, Encoding.UTF8.GetBytes(userEvent), bytes, payload is null, id.Value.ToString());
-        if (frames is null)
+        var frames = BroadcastFrames.User(audience.WireName, Encoding.UTF8.GetBytes(userEvent), bytes, binaryPayload is not null, id.Value.ToString());
+        if (!_hub.Broadcast(audience, frames, sender: null))
             NameTooLong();
-        else
-            _hub.Broadcast(audience, frames, sender: null);
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -8,7 +8,7 @@ using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Emulator.Realtime;
 
-// Who is present on one topic. Diffs are sent under the lock, so that every member sees them in one order.
+// Who is present on one topic. States and diffs are sent behind the topic's gate: every member sees them in one order.
 internal sealed class PresenceTracker(Topic topic)
 {
     private static readonly JsonWriterOptions _relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -17,14 +17,13 @@ internal sealed class PresenceTracker(Topic topic)
     private static readonly int _process = RandomNumberGenerator.GetInt32(int.MaxValue);
     private static long _lastReference;
 
-    private readonly Lock _lock = new();
     private readonly Dictionary<RealtimeChannel, Meta> _present = [];
 
     public void Track(RealtimeChannel channel, JsonElement payload)
     {
-        lock (_lock)
+        lock (topic.Gate)
         {
-            // Closing untracks under this lock; a track behind it would never be taken back.
+            // Closing untracks behind this gate; a track after it would never be taken back.
             if (channel.IsClosed)
                 return;
             _present.TryGetValue(channel, out var previous);
@@ -38,21 +37,22 @@ internal sealed class PresenceTracker(Topic topic)
 
     public void Untrack(RealtimeChannel channel)
     {
-        lock (_lock)
+        lock (topic.Gate)
         {
             if (_present.Remove(channel, out var meta))
                 SendDiff(joins: null, leaves: meta);
         }
     }
 
-    public OutboundFrame State(WireVersion version, ReadOnlySpan<byte> joinRef)
+    public void SendState(RealtimeChannel member)
     {
-        lock (_lock)
+        lock (topic.Gate)
         {
             var payload = new ArrayBufferWriter<byte>();
             using (var json = new Utf8JsonWriter(payload, _relaxed))
                 WriteByKey(json, _present.Values);
-            return ServerFrames.Push(version, joinRef, default, topic.WireName, PhoenixEvents.PresenceState, payload.WrittenSpan);
+            member.Send(ServerFrames.Push(
+                member.Version, member.JoinRef, default, topic.WireName, PhoenixEvents.PresenceState, payload.WrittenSpan));
         }
     }
 
@@ -72,14 +72,14 @@ internal sealed class PresenceTracker(Topic topic)
         OutboundFrame? version1 = null, version2 = null;
         foreach (var member in topic.Members)
         {
-            if (!member.CanReceivePresence)
+            if (member.Presence == PresenceDelivery.ThroughChannel)
+                member.Send(Diff(member.Version, member.JoinRef, payload.WrittenSpan));
+            else if (member.Presence != PresenceDelivery.Direct)
                 continue;
-            if (member.HasPresenceOnDemand)
-                member.Socket.Send(Diff(member.Version, member.JoinRef, payload.WrittenSpan));
             else if (member.Version == WireVersion.V2)
-                member.Socket.Send(version2 ??= Diff(WireVersion.V2, default, payload.WrittenSpan));
+                member.Send(version2 ??= Diff(WireVersion.V2, default, payload.WrittenSpan));
             else
-                member.Socket.Send(version1 ??= Diff(WireVersion.V1, default, payload.WrittenSpan));
+                member.Send(version1 ??= Diff(WireVersion.V1, default, payload.WrittenSpan));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Campfire.Realtime.Emulator.Auth;
 using Campfire.Realtime.Emulator.Hosting;
@@ -7,16 +8,16 @@ namespace Campfire.Realtime.Emulator.Realtime;
 
 internal sealed partial class RealtimeChannel
 {
+    private static readonly JsonDocumentOptions _json = new() { MaxDepth = FrameReader.MaxDepth };
+
     // Null when nothing is left to be awaited, which is the case for all but the first broadcast of a private channel.
     public Task? Receive(in Frame frame)
     {
         if (frame.Is(PhoenixEvents.Broadcast))
             return ReceiveBroadcast(frame);
-        if (frame.Kind != FrameKind.Text)
-            return null;
         if (frame.Is(PhoenixEvents.Presence))
-            return ReceivePresenceAsync(frame.Payload.ToArray(), frame.Ref.ToArray());
-        if (frame.Is(PhoenixEvents.AccessToken))
+            return ReceivePresence(frame);
+        if (frame.Is(PhoenixEvents.AccessToken) && frame.Kind == FrameKind.Text)
             return ReceiveTokenAsync(frame.Payload.ToArray());
         // Realtime answers no event that it does not know; the client's push times out.
         return null;
@@ -24,66 +25,73 @@ internal sealed partial class RealtimeChannel
 
     private Task? ReceiveBroadcast(in Frame frame)
     {
-        if (frame.Payload.Length > _services.Limits.MaxPayloadBytes)
-        {
-            if (_request.Acknowledges)
-                Socket.Send(ServerFrames.Error(Version, _joinRef, frame.Ref, _topic, "\"payload_size_exceeded\""));
+        // Metadata is read and then forgotten, but a frame in which it cannot be read is dropped like any malformed one.
+        if (!frame.Metadata.IsEmpty && !IsJson(frame.Metadata))
             return null;
-        }
-
-        BroadcastFrames? frames;
-        if (frame.Kind == FrameKind.UserBroadcastPush)
-            frames = BroadcastFrames.User(_topic, frame.UserEvent.ToArray(), frame.Payload.ToArray(), frame.IsBinaryPayload);
-        else if (frame.Payload is [(byte)'{', ..])
-            frames = BroadcastFrames.Envelope(_topic, frame.Payload.ToArray());
-        else
-            frames = null;
-        if (frames is null)
+        var frames = frame.Kind switch
         {
-            Crash();
-            return null;
-        }
+            FrameKind.UserBroadcastPush => BroadcastFrames.User(_topic, frame.UserEvent.ToArray(), frame.Payload.ToArray(), frame.IsBinaryPayload),
+            FrameKind.Text => BroadcastFrames.Envelope(_topic, frame.Payload.ToArray()),
+            _ => BroadcastFrames.Bytes(_topic, frame.Payload.ToArray()),
+        };
+        var isTooLarge = frame.Payload.Length > _services.Limits.MaxPayloadBytes;
         if (_write is null)
-            return AuthorizeThenRelayAsync(frames, frame.Ref.ToArray());
-        Relay(frames, frame.Ref);
+            return AuthorizeThenRelayAsync(frames, isTooLarge, frame.Ref.ToArray());
+        Relay(frames, isTooLarge, frame.Ref);
         return null;
     }
 
-    private async Task AuthorizeThenRelayAsync(BroadcastFrames frames, byte[] reference)
+    private async Task AuthorizeThenRelayAsync(BroadcastFrames frames, bool isTooLarge, byte[] reference)
     {
-        await AuthorizeWriteAsync().ConfigureAwait(false);
-        Relay(frames, reference);
+        (_write, _) = await _services.Admission.WriteAccessAsync(_identity, SubTopic, Socket.Aborted).ConfigureAwait(false);
+        Relay(frames, isTooLarge, reference);
     }
 
-    private void Relay(BroadcastFrames frames, ReadOnlySpan<byte> reference)
+    private void Relay(BroadcastFrames frames, bool isTooLarge, ReadOnlySpan<byte> reference)
     {
         // A denied broadcast vanishes, with its acknowledgement.
-        if (_write is not { Broadcast: true })
+        if (_write is not { Broadcast: true } || _isClosed)
             return;
-        _services.Rates.Events.Count();
-        _services.Hub.Broadcast(_audience!, frames, sender: this);
+        if (!isTooLarge)
+            _services.Rates.Events.Count();
+        if (!isTooLarge && !_services.Hub.Broadcast(_audience!, frames, sender: this))
+        {
+            Crash();
+            return;
+        }
         if (_request.Acknowledges)
-            Socket.Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
+        {
+            Send(isTooLarge
+                ? ServerFrames.Error(Version, _joinRef, reference, _topic, "\"payload_size_exceeded\"")
+                : ServerFrames.Ok(Version, _joinRef, reference, _topic));
+        }
         if (ReceivesOwn)
             CloseIfTooManyEvents();
     }
 
-    private async Task AuthorizeWriteAsync() =>
-        _write ??= await _services.Admission.WriteAccessAsync(_identity, SubTopic, Socket.Aborted).ConfigureAwait(false);
+    // A message without an event asks for nothing, is not counted, and is answered all the same.
+    private Task? ReceivePresence(in Frame frame)
+    {
+        if (frame.Kind != FrameKind.Text)
+        {
+            Send(ServerFrames.Ok(Version, _joinRef, frame.Ref, _topic));
+            return null;
+        }
+        return ReceivePresenceAsync(frame.Payload.ToArray(), frame.Ref.ToArray());
+    }
 
     private async Task ReceivePresenceAsync(byte[] payload, byte[] reference)
     {
-        using var document = JsonDocument.Parse(payload, new JsonDocumentOptions { MaxDepth = 512 });
+        using var document = JsonDocument.Parse(payload, _json);
         var message = document.RootElement;
-        if (message.ValueKind != JsonValueKind.Object || !message.TryGetProperty("event", out var name))
+        if (message.ValueKind != JsonValueKind.Object || !message.TryGetProperty("event"u8, out var name))
         {
-            Socket.Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
+            Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
             return;
         }
-        var call = JsonText.Read(name)?.ToUpperInvariant();
-        if (call is not ("TRACK" or "UNTRACK"))
+        if (name.ValueKind != JsonValueKind.String)
         {
-            Socket.Send(ServerFrames.Error(Version, _joinRef, reference, _topic, "{}"));
+            Crash();
             return;
         }
         if (!CountPresenceCall())
@@ -91,61 +99,84 @@ internal sealed partial class RealtimeChannel
             CloseBecause("Client presence rate limit exceeded");
             return;
         }
-        if (call == "TRACK")
+        switch (JsonText.Read(name)?.ToUpperInvariant())
         {
-            await TrackAsync(message, payload.Length, reference).ConfigureAwait(false);
-            return;
+            case "TRACK":
+                await TrackAsync(message, reference).ConfigureAwait(false);
+                break;
+            case "UNTRACK":
+                Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
+                _audience!.Presence.Untrack(this);
+                break;
+            default:
+                Send(ServerFrames.Error(Version, _joinRef, reference, _topic, "{}"));
+                break;
         }
-        Socket.Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
-        _audience!.Presence.Untrack(this);
     }
 
-    private async Task TrackAsync(JsonElement message, int size, byte[] reference)
+    private async Task TrackAsync(JsonElement message, byte[] reference)
     {
-        if (size > _services.Limits.MaxPayloadBytes)
+        if (_write is null)
+            await AuthorizePresenceAsync().ConfigureAwait(false);
+        if (_write is not { Presence: true })
+        {
+            Send(ServerFrames.Error(Version, _joinRef, reference, _topic, "{}"));
+            return;
+        }
+        using var nothing = JsonDocument.Parse("{}");
+        var payload = message.TryGetProperty("payload"u8, out var given) ? given : nothing.RootElement;
+        if (payload.ValueKind != JsonValueKind.Object || !JsonText.IsReadable(payload))
+        {
+            Send(ServerFrames.Refusal(Version, _joinRef, reference, _topic, "Presence track payload must be a map"));
+            return;
+        }
+        if (JsonMarshal.GetRawUtf8Value(payload).Length > _services.Limits.MaxPayloadBytes)
         {
             CloseBecause("Track message size exceeded");
             return;
         }
-        using var nothing = JsonDocument.Parse("{}");
-        var payload = message.TryGetProperty("payload", out var given) ? given : nothing.RootElement;
-        if (payload.ValueKind != JsonValueKind.Object || !JsonText.IsReadable(payload))
-        {
-            Socket.Send(ServerFrames.Refusal(Version, _joinRef, reference, _topic, "Presence track payload must be a map"));
-            return;
-        }
-        await AuthorizeWriteAsync().ConfigureAwait(false);
-        if (_write is not { Presence: true })
-        {
-            Socket.Send(ServerFrames.Error(Version, _joinRef, reference, _topic, "{}"));
-            return;
-        }
-        if (IsPrivate && !_request.IsPresenceEnabled && !HasPresenceOnDemand)
-        {
-            HasPresenceOnDemand = true;
-            var access = await _services.Admission.ReadAccessAsync(_identity, SubTopic, includesPresence: true, Socket.Aborted).ConfigureAwait(false);
-            _canReadPresence = access.Presence;
-        }
+        _isPresenceEnabled = true;
         _audience!.Presence.Track(this, payload);
-        Socket.Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
+        Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
     }
 
+    // Only a track that is the channel's first message asks whether presence may be read as well: once a broadcast has
+    // settled what may be written, Realtime comes by here no more, and such a channel hears of nobody's presence.
+    private async Task AuthorizePresenceAsync()
+    {
+        var presence = _presence;
+        if (presence == PresenceDelivery.Undecided)
+        {
+            var (read, fault) = await _services.Admission.ReadAccessAsync(_identity, SubTopic, includesPresence: true, Socket.Aborted).ConfigureAwait(false);
+            if (fault != PolicyFault.None)
+                return;
+            presence = read.Presence == true ? PresenceDelivery.ThroughChannel : PresenceDelivery.Denied;
+        }
+        (_write, _) = await _services.Admission.WriteAccessAsync(_identity, SubTopic, Socket.Aborted).ConfigureAwait(false);
+        if (_write is not null)
+            _presence = presence;
+    }
+
+    // A window begins with the first call that falls in none.
     private bool CountPresenceCall()
     {
         var now = _services.Time.GetUtcNow();
-        while (_presenceCalls.TryPeek(out var oldest) && now - oldest >= _services.Limits.ClientPresenceWindow)
-            _presenceCalls.Dequeue();
-        if (_presenceCalls.Count >= _services.Limits.MaxClientPresenceEventsPerWindow)
+        if (_presenceCalls == 0 || now > _presenceWindowEnd)
+        {
+            _presenceCalls = 0;
+            _presenceWindowEnd = now + _services.Limits.ClientPresenceWindow;
+        }
+        if (_presenceCalls >= _services.Limits.MaxClientPresenceEventsPerWindow)
             return false;
-        _presenceCalls.Enqueue(now);
+        _presenceCalls++;
         return true;
     }
 
     private async Task ReceiveTokenAsync(byte[] payload)
     {
-        using var document = JsonDocument.Parse(payload, new JsonDocumentOptions { MaxDepth = 512 });
+        using var document = JsonDocument.Parse(payload, _json);
         if (document.RootElement.ValueKind != JsonValueKind.Object
-            || !document.RootElement.TryGetProperty("access_token", out var value)
+            || !document.RootElement.TryGetProperty("access_token"u8, out var value)
             || JsonText.Read(value) is not { } token)
         {
             return;
@@ -155,7 +186,7 @@ internal sealed partial class RealtimeChannel
         var verification = _services.Verifier.Verify(token);
         if (verification.Fault != TokenFault.None)
         {
-            CloseBecause(TokenFaultTexts.ForChannel(verification));
+            CloseBecause(TokenFaultTexts.ForShutdown(verification));
             return;
         }
         _identity = _identity with { Token = verification.Token! };
@@ -168,18 +199,35 @@ internal sealed partial class RealtimeChannel
 
     private async Task ReauthorizeAsync()
     {
-        var includesPresence = _request.IsPresenceEnabled || HasPresenceOnDemand;
-        var access = await _services.Admission.ReadAccessAsync(_identity, SubTopic, includesPresence, Socket.Aborted).ConfigureAwait(false);
-        var hasLost = (_canReadBroadcast && !access.Broadcast) || (_canReadPresence && !access.Presence);
+        var (access, fault) = await _services.Admission.ReadAccessAsync(_identity, SubTopic, _isPresenceEnabled, Socket.Aborted).ConfigureAwait(false);
+        var couldReadPresence = _presence is PresenceDelivery.Direct or PresenceDelivery.ThroughChannel;
+        var hasLost = (_canReadBroadcast && !access.Broadcast) || (couldReadPresence && access.Presence == false);
         _write = null;
-        _canReadBroadcast = access.Broadcast;
-        _canReadPresence = access.Presence;
-        if (!access.Broadcast && !access.Presence)
+        Apply(access);
+        if (PolicyFaultTexts.ForToken(fault) is { } reason)
+            CloseBecause(reason);
+        else if (!access.IsAny)
             CloseBecause(ChannelAdmission.NoPermission(SubTopic));
         else if (hasLost)
             CloseBecause($"You no longer have permission to read from this Channel topic: {SubTopic}");
     }
 
+    private static bool IsJson(ReadOnlySpan<byte> utf8)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(utf8, FrameReader.JsonOptions);
+            while (reader.Read())
+                reader.Skip();
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    // Realtime's channel process dies; its client is told to join anew.
     private void Crash()
     {
         if (TryClose())

@@ -13,16 +13,19 @@ internal sealed partial class RealtimeChannel
     private readonly RealtimeServices _services;
     private readonly JoinRequest _request;
     private readonly HashSet<string>? _replayedIds;
-    private readonly Queue<DateTimeOffset> _presenceCalls = new();
+    private readonly Lock _speaking = new();
     private readonly byte[] _joinRef;
     private readonly byte[] _topic;
-    private ChannelIdentity _identity;
+    private volatile ChannelIdentity _identity;
     private volatile bool _canReadBroadcast;
-    private volatile bool _canReadPresence;
+    private volatile PresenceDelivery _presence;
     private WriteAccess? _write;
+    private bool _isPresenceEnabled;
+    private int _presenceCalls;
+    private DateTimeOffset _presenceWindowEnd;
     private Topic? _audience;
     private ITimer? _tokenTimer;
-    private int _isClosed;
+    private volatile bool _isClosed;
 
     public RealtimeChannel(RealtimeServices services, RealtimeSocket socket, string subTopic, byte[] joinRef, JoinRequest request, Admission admission)
     {
@@ -33,8 +36,8 @@ internal sealed partial class RealtimeChannel
         SubTopic = subTopic;
         _joinRef = joinRef;
         _topic = Encoding.UTF8.GetBytes(Topic.Prefix + subTopic);
-        _canReadBroadcast = admission.Read.Broadcast;
-        _canReadPresence = admission.Read.Presence;
+        _isPresenceEnabled = request.IsPresenceEnabled;
+        Apply(admission.Read);
         if (!request.IsPrivate)
             _write = new WriteAccess(Broadcast: true, Presence: true);
         if (admission.Replayed.Count > 0)
@@ -55,15 +58,22 @@ internal sealed partial class RealtimeChannel
 
     public string PresenceKey => _request.PresenceKey;
 
-    public bool CanReceivePresence => _canReadPresence;
+    public PresenceDelivery Presence => _presence;
 
-    public bool IsClosed => Volatile.Read(ref _isClosed) != 0;
-
-    // Presence that was not asked for in the join comes by way of the channel, which puts its join_ref on the diffs.
-    public bool HasPresenceOnDemand { get; private set; }
+    public bool IsClosed => _isClosed;
 
     public bool CanReceive(BroadcastFrames frames) =>
-        _canReadBroadcast && (frames.Id is null || _replayedIds is null || !_replayedIds.Contains(frames.Id));
+        _canReadBroadcast && (_replayedIds is null || frames.Id is null || !_replayedIds.Contains(frames.Id));
+
+    // Whoever closes the channel, and from wherever: nothing of it is heard behind its phx_close.
+    public void Send(in OutboundFrame frame)
+    {
+        lock (_speaking)
+        {
+            if (!_isClosed)
+                Socket.Send(frame);
+        }
+    }
 
     public void Open()
     {
@@ -77,25 +87,27 @@ internal sealed partial class RealtimeChannel
         foreach (var frames in admission.Replayed)
         {
             if (frames.Replayed(Version, _joinRef) is { } frame)
-                Socket.Send(frame);
+                Send(frame);
         }
         RefusePostgresChanges();
         if (_request.WantsReplicationNotice)
             AnnounceReplication();
-        if (_request.IsPresenceEnabled && _canReadPresence)
-            Socket.Send(_audience!.Presence.State(Version, _joinRef));
+        if (_request.IsPresenceEnabled && _presence == PresenceDelivery.Direct)
+            _audience!.Presence.SendState(this);
     }
 
     public void Deliver(in OutboundFrame broadcast)
     {
-        Socket.Send(broadcast);
+        Send(broadcast);
         _services.Rates.Events.Count();
     }
+
+    public bool HasTooManyEvents => _services.Rates.Events.IsExceeded;
 
     // It is who receives that is closed, whoever sends too much.
     public void CloseIfTooManyEvents()
     {
-        if (_services.Rates.Events.IsExceeded)
+        if (HasTooManyEvents)
             CloseBecause("Too many messages per second");
     }
 
@@ -121,15 +133,19 @@ internal sealed partial class RealtimeChannel
     {
         if (!TryClose())
             return;
-        SendSystem("system", "error", message);
+        Socket.Send(System("system", "error", message));
         Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
     }
 
     // Ends the membership without a word to the client.
     public bool TryClose()
     {
-        if (Interlocked.Exchange(ref _isClosed, 1) != 0)
-            return false;
+        lock (_speaking)
+        {
+            if (_isClosed)
+                return false;
+            _isClosed = true;
+        }
         _tokenTimer?.Dispose();
         Socket.Forget(this);
         _services.Hub.Leave(this);
@@ -151,9 +167,12 @@ internal sealed partial class RealtimeChannel
 
     private void CheckToken()
     {
+        // The timer may have been made by a channel that was closed at the same time.
+        if (_isClosed)
+            return;
         var verification = _services.Verifier.Verify(_identity.Token.Token);
         if (verification.Fault != Auth.TokenFault.None)
-            CloseBecause(TokenFaultTexts.ForChannel(verification));
+            CloseBecause(TokenFaultTexts.ForShutdown(verification));
         else
             _tokenTimer?.Change(UntilTokenCheck(), Timeout.InfiniteTimeSpan);
     }
@@ -164,8 +183,21 @@ internal sealed partial class RealtimeChannel
         return left < TimeSpan.Zero ? TimeSpan.Zero : left < _longestTokenCheck ? left : _longestTokenCheck;
     }
 
-    private void SendSystem(string extension, string status, string message) =>
-        Socket.Send(ServerFrames.System(Version, _joinRef, _topic, extension, status, message, SubTopic));
+    private void Apply(ReadAccess access)
+    {
+        _canReadBroadcast = access.Broadcast;
+        _presence = access.Presence switch
+        {
+            true => PresenceDelivery.Direct,
+            false => PresenceDelivery.Denied,
+            null => PresenceDelivery.Undecided,
+        };
+    }
+
+    private void SendSystem(string extension, string status, string message) => Send(System(extension, status, message));
+
+    private OutboundFrame System(string extension, string status, string message) =>
+        ServerFrames.System(Version, _joinRef, _topic, extension, status, message, SubTopic);
 
     private void AnnounceReplication()
     {

@@ -57,7 +57,9 @@ internal sealed partial class RealtimeSocket : IDisposable
         if (_isClosing || _outbound.Writer.TryWrite(frame) || _isClosing)
             return;
         SlowSocketDropped(_services.Limits.MaxQueuedFramesPerSocket);
-        Abort();
+        _isClosing = true;
+        // Not here: whoever sends may hold a topic's gate, and what an abort sets off ends in the same gates.
+        ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.Abort(), this, preferLocal: false);
     }
 
     public void Forget(RealtimeChannel channel) =>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Campfire.Realtime.Emulator.Auth;
 using Campfire.Realtime.Emulator.Hosting;
@@ -14,8 +15,13 @@ internal sealed class RestBroadcaster(RealtimeServices services, ApiKeys keys)
     public async Task<ChannelIdentity?> IdentifyAsync(HttpContext context)
     {
         var request = context.Request;
-        var header = request.Headers.Authorization.ToString();
-        var token = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim() : request.Headers["apikey"].ToString();
+        var header = request.Headers.Authorization.ToString().Split(' ');
+        if (header is not ([""] or [_, _]))
+        {
+            context.Response.StatusCode = StatusCodes.Status500InternalServerError;
+            return null;
+        }
+        var token = header is [_, var given] && header[0].Equals("Bearer", StringComparison.OrdinalIgnoreCase) ? given : request.Headers["apikey"].ToString();
         if (ApiKeys.IsOpaque(token))
             token = keys.ToJwt(token) ?? token;
         var verification = services.Verifier.Verify(token);
@@ -25,8 +31,11 @@ internal sealed class RestBroadcaster(RealtimeServices services, ApiKeys keys)
         return null;
     }
 
-    public async Task<bool> MayWriteAsync(ChannelIdentity identity, string subTopic, CancellationToken cancellationToken) =>
-        (await services.Admission.WriteAccessAsync(identity, subTopic, cancellationToken).ConfigureAwait(false)).Broadcast;
+    public async Task<(bool IsAllowed, PolicyFault Fault)> MayWriteAsync(ChannelIdentity identity, string subTopic, CancellationToken cancellationToken)
+    {
+        var (access, fault) = await services.Admission.WriteAccessAsync(identity, subTopic, cancellationToken).ConfigureAwait(false);
+        return (access is { Broadcast: true }, fault);
+    }
 
     // True when the request has been answered with 429; otherwise its messages are counted.
     public async Task<bool> ExceedsRateAsync(HttpContext context, int messages)
@@ -45,6 +54,9 @@ internal sealed class RestBroadcaster(RealtimeServices services, ApiKeys keys)
     public static Task AnswerAsync(HttpContext context, int status, string message) =>
         HttpAnswers.WriteJsonAsync(context.Response, status, new JsonObject { ["message"] = message });
 
+    public static Task AnswerErrorsAsync(HttpContext context, string field, JsonArray errors) => HttpAnswers.WriteJsonAsync(
+        context.Response, StatusCodes.Status422UnprocessableEntity, new JsonObject { ["errors"] = new JsonObject { [field] = errors } });
+
     // Null when the body is larger than the server takes; the request has then been answered.
     public static async Task<byte[]?> ReadBodyAsync(HttpContext context)
     {
@@ -54,14 +66,35 @@ internal sealed class RestBroadcaster(RealtimeServices services, ApiKeys keys)
         return null;
     }
 
+    // A body of another type than JSON is left unread, and counts as an empty object. Null when the request has been answered.
+    public static async Task<JsonDocument?> ParseAsync(HttpContext context, byte[] body)
+    {
+        try
+        {
+            return JsonDocument.Parse(body.Length == 0 || !IsJson(MediaTypeOf(context.Request)) ? "{}"u8.ToArray() : body);
+        }
+        catch (JsonException)
+        {
+            await AnswerAsync(context, StatusCodes.Status400BadRequest, "Malformed JSON").ConfigureAwait(false);
+            return null;
+        }
+    }
+
+    // Null without a content type.
+    public static string? MediaTypeOf(HttpRequest request) =>
+        request.ContentType is { Length: > 0 } type ? type.Split(';')[0].Trim().ToLowerInvariant() : null;
+
+    public static bool IsBlank(string text) => string.IsNullOrWhiteSpace(text);
+
+    private static bool IsJson(string? mediaType) =>
+        mediaType is not null && mediaType.StartsWith("application/", StringComparison.Ordinal)
+        && (mediaType.EndsWith("/json", StringComparison.Ordinal) || mediaType.EndsWith("+json", StringComparison.Ordinal));
+
     private static string HeadersOf(HttpRequest request)
     {
         var headers = new JsonObject();
         foreach (var (name, values) in request.Headers)
-        {
-            if (!name.Equals("Authorization", StringComparison.OrdinalIgnoreCase) && !name.Equals("apikey", StringComparison.OrdinalIgnoreCase))
-                headers[name.ToLowerInvariant()] = values.ToString();
-        }
+            headers[name.ToLowerInvariant()] = values.ToString();
         return headers.ToJsonString();
     }
 }

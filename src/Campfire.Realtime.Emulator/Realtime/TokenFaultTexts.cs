@@ -12,6 +12,10 @@ internal static class TokenFaultTexts
         _ => Common(verification),
     };
 
+    // Realtime has a text for this fault at a join only; at a channel that is joined, it says what its code calls it.
+    public static string ForShutdown(TokenVerification verification) =>
+        verification.Fault == TokenFault.BadSignature ? ":signature_error" : ForChannel(verification);
+
     public static string ForUpgrade(TokenVerification verification) =>
         verification.Fault is TokenFault.Expired or TokenFault.ExpiryNotNumeric ? "Token has expired" : Common(verification);
 

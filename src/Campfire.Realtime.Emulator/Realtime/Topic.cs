@@ -7,7 +7,7 @@ internal sealed class Topic
 {
     public const string Prefix = "realtime:";
 
-    // Replaced as a whole, so that a broadcast walks it without a lock.
+    // Replaced as a whole, so that whoever only looks needs no lock.
     private volatile RealtimeChannel[] _members = [];
 
     public Topic(string subTopic)
@@ -16,6 +16,10 @@ internal sealed class Topic
         WireName = Encoding.UTF8.GetBytes(Prefix + subTopic);
         Presence = new PresenceTracker(this);
     }
+
+    // Held by who joins, leaves or speaks: every member is told everything in one order, and nothing any more once it has
+    // left. Otherwise a channel that takes the place of a left one on the same socket could hear a message twice.
+    public Lock Gate { get; } = new();
 
     public string SubTopic { get; }
 

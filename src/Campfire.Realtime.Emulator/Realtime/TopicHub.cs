@@ -14,7 +14,8 @@ internal sealed class TopicHub(EmulatorFaults faults)
         lock (_membership)
         {
             var topic = _topics.GetOrAdd((member.SubTopic, member.IsPrivate), static key => new Topic(key.SubTopic));
-            topic.Add(member);
+            lock (topic.Gate)
+                topic.Add(member);
             return topic;
         }
     }
@@ -25,10 +26,13 @@ internal sealed class TopicHub(EmulatorFaults faults)
         {
             if (Find(member.SubTopic, member.IsPrivate) is not { } topic)
                 return;
-            topic.Remove(member);
+            lock (topic.Gate)
+            {
+                topic.Remove(member);
+                topic.Presence.Untrack(member);
+            }
             if (topic.IsEmpty)
                 _topics.TryRemove((member.SubTopic, member.IsPrivate), out _);
-            topic.Presence.Untrack(member);
         }
     }
 
@@ -43,24 +47,32 @@ internal sealed class TopicHub(EmulatorFaults faults)
         }
     }
 
-    public void Broadcast(Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
-    {
-        if (!faults.Intercept(topic, frames, sender))
-            Deliver(topic, frames, sender);
-    }
+    // False when it could not be encoded for a member: in Realtime, the sender's process dies of that.
+    public bool Broadcast(Topic topic, BroadcastFrames frames, RealtimeChannel? sender) =>
+        faults.Intercept(topic, frames, sender) || Deliver(topic, frames, sender);
 
-    public static void Deliver(Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
+    public static bool Deliver(Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
     {
-        foreach (var member in topic.Members)
+        List<RealtimeChannel>? exceeding = null;
+        lock (topic.Gate)
         {
-            if (member == sender && !member.ReceivesOwn)
-                continue;
-            if (!member.CanReceive(frames) || frames.For(member.Version) is not { } frame)
-                continue;
-            member.Deliver(frame);
-            // The sender has its acknowledgement to come first.
-            if (member != sender)
-                member.CloseIfTooManyEvents();
+            foreach (var member in topic.Members)
+            {
+                if ((member == sender && !member.ReceivesOwn) || !member.CanReceive(frames))
+                    continue;
+                if (!frames.CanBeEncodedFor(member.Version))
+                    return false;
+                if (frames.For(member.Version) is not { } frame)
+                    continue;
+                member.Deliver(frame);
+                // The sender has its acknowledgement to come first.
+                if (member != sender && member.HasTooManyEvents)
+                    (exceeding ??= []).Add(member);
+            }
         }
+        // Not within the gate, which a channel that leaves takes after the hub's lock.
+        foreach (var member in exceeding ?? [])
+            member.CloseIfTooManyEvents();
+        return true;
     }
 }
