@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 
@@ -30,6 +31,13 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
         {
             var answer = new JsonObject { ["errors"] = new JsonObject { ["messages"] = errors } };
             await HttpAnswers.WriteJsonAsync(context.Response, StatusCodes.Status422UnprocessableEntity, answer).ConfigureAwait(false);
+            return;
+        }
+
+        if (document.RootElement.GetProperty("messages").EnumerateArray()
+            .Select(message => message.GetProperty("topic").GetString()!).Distinct(StringComparer.Ordinal).Any(broadcaster.Services.Faults.RefusesRequest))
+        {
+            await RestBroadcaster.AnswerAsync(context, StatusCodes.Status429TooManyRequests, RateTrips.RequestText).ConfigureAwait(false);
             return;
         }
 

@@ -62,6 +62,9 @@ internal sealed class BroadcastFrames
     public OutboundFrame? Replayed(WireVersion version, ReadOnlySpan<byte> joinRef) =>
         _isBinary ? For(version) : AsText(version, joinRef);
 
+    // The payload, for the record of a fault.
+    public string Describe() => _isBinary ? Convert.ToBase64String(_payload.Span) : Encoding.UTF8.GetString(_payload.Span);
+
     private OutboundFrame AsUserBroadcast()
     {
         var bytes = new ArrayBufferWriter<byte>(_topic.Length + _event.Length + _metadata.Length + _payload.Length + 8);

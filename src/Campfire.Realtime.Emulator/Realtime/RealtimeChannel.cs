@@ -55,6 +55,8 @@ internal sealed partial class RealtimeChannel
 
     public string PresenceKey => _request.PresenceKey;
 
+    public bool CanReadBroadcast => _canReadBroadcast;
+
     public bool CanReceivePresence => _canReadPresence;
 
     public bool IsClosed => Volatile.Read(ref _isClosed) != 0;
@@ -100,18 +102,23 @@ internal sealed partial class RealtimeChannel
         Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
     }
 
-    public void Close()
-    {
-        if (TryClose())
-            Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
-    }
-
-    public void CloseBecause(string message)
+    // False when it was closed before.
+    public bool Close()
     {
         if (!TryClose())
-            return;
+            return false;
+        Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
+        return true;
+    }
+
+    // False when it was closed before.
+    public bool CloseBecause(string message)
+    {
+        if (!TryClose())
+            return false;
         SendSystem("system", "error", message);
         Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
+        return true;
     }
 
     // Ends the membership without a word to the client.

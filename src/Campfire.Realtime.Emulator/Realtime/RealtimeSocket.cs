@@ -4,6 +4,7 @@ using System.Net.WebSockets;
 using System.Text;
 using System.Threading.Channels;
 using Campfire.Realtime.Emulator.Auth;
+using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Protocol.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -268,6 +269,8 @@ internal sealed partial class RealtimeSocket : IDisposable
                     await Task.Delay(_services.Delays.JoinError, _services.Time, Aborted).ConfigureAwait(false);
                 reply.SetResult(ServerFrames.Refusal(Version, joinRef, reference, Encoding.UTF8.GetBytes(topic), refusal!));
                 replaced?.SendClosed();
+                if (JoinRefusals.EndsSocket(refusal!))
+                    _ = CloseAsync(WebSocketCloseStatus.EndpointUnavailable);
                 return;
             }
 

@@ -2,6 +2,7 @@ using System.Net.Mime;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -39,6 +40,11 @@ internal sealed class SingleBroadcastEndpoint(RestBroadcaster broadcaster)
             return;
         }
         var (subTopic, userEvent) = TargetOf(context);
+        if (broadcaster.Services.Faults.RefusesRequest(subTopic))
+        {
+            await RestBroadcaster.AnswerAsync(context, StatusCodes.Status429TooManyRequests, RateTrips.RequestText).ConfigureAwait(false);
+            return;
+        }
         if (isPrivate && !await broadcaster.MayWriteAsync(identity, subTopic, context.RequestAborted).ConfigureAwait(false))
         {
             await RestBroadcaster.AnswerAsync(context, StatusCodes.Status403Forbidden, "Unauthorized").ConfigureAwait(false);

@@ -10,14 +10,17 @@ internal sealed class Topic
     // Replaced as a whole, so that a broadcast walks it without a lock.
     private volatile RealtimeChannel[] _members = [];
 
-    public Topic(string subTopic)
+    public Topic(string subTopic, bool isPrivate)
     {
         SubTopic = subTopic;
+        IsPrivate = isPrivate;
         WireName = Encoding.UTF8.GetBytes(Prefix + subTopic);
         Presence = new PresenceTracker(this);
     }
 
     public string SubTopic { get; }
+
+    public bool IsPrivate { get; }
 
     public byte[] WireName { get; }
 
