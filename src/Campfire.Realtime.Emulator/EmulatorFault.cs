@@ -57,8 +57,9 @@ public sealed record EmulatorFault(EmulatorFaultKind Kind, string? Topic, DateTi
 
     /// <summary>What it was in particular.</summary>
     /// <value>
-    /// For a broadcast its payload as it was sent, in Base64 when it is binary; the reason of a refused join; the text
-    /// that an expired or rate limited channel or request was given; otherwise <see langword="null"/>.
+    /// For a broadcast, or a row that a rate limit dropped, the payload as it was sent, in Base64 when it is binary; the
+    /// reason of a refused join; the text that an expired or rate limited channel or request was given; the two durations
+    /// of a delay; otherwise <see langword="null"/>.
     /// </value>
     public string? Detail { get; init; }
 }
