@@ -1,62 +1,61 @@
+using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Emulator.Realtime;
 
 namespace Campfire.Realtime.Emulator;
 
 /// <summary>Faults on request: each is deterministic, and recorded when it takes effect.</summary>
-/// <remarks>Members may be used from any thread.</remarks>
+/// <remarks>
+/// <para>
+/// Members may be used from any thread, and faults may be combined. <see cref="Clear"/> ends them all, as a test should
+/// that leaves the emulator to the next one.
+/// </para>
+/// <para>
+/// A broadcast is one message to one topic that has a member, however many members receive it: a push on a WebSocket,
+/// text or binary, one message of a REST request, or one row that the database sends. A fault hits it for all members
+/// alike. Broadcasts without an audience and the rows that a join asked to have replayed are none and use no fault up.
+/// <see cref="LoseNextBroadcasts"/>, <see cref="DuplicateNextBroadcasts"/> and <see cref="ReorderNextBroadcasts"/> are
+/// used up in the order in which they were requested, one for each broadcast.
+/// </para>
+/// </remarks>
 public sealed class EmulatorFaults
 {
-    private readonly Lock _lock = new();
-    private readonly TimeProvider _time;
-    private readonly List<EmulatorFault> _injected = [];
-    private readonly Queue<BroadcastFault> _broadcastFaults = new();
-    private readonly Queue<string> _joinRefusals = new();
-    private readonly List<(Topic Topic, BroadcastFrames Frames, RealtimeChannel? Sender)> _heldBack = [];
-    private int _heldBackUntil;
-    private DateTimeOffset _refusesUntil;
-    private volatile bool _hasBroadcastFaults;
+    private const int MaxCount = 1_000_000;
+    private static readonly TimeSpan _maxDuration = TimeSpan.FromDays(1);
+
+    private readonly FaultLog _log;
+    private readonly NetworkFaults _network;
+    private readonly BroadcastPlan _broadcasts;
+    private readonly JoinRefusals _joins;
+    private readonly RateTrips _rates;
     private TopicHub? _hub;
     private SocketRegistry? _sockets;
 
     internal EmulatorFaults(TimeProvider time)
     {
-        _time = time;
+        _log = new FaultLog(time);
+        _network = new NetworkFaults(_log);
+        _broadcasts = new BroadcastPlan(_log);
+        _joins = new JoinRefusals(_log);
+        _rates = new RateTrips(_log);
+        Network = new FaultyNetwork(_network);
     }
 
-    private enum BroadcastFault
-    {
-        Lose,
-        Duplicate,
-    }
+    /// <summary>Gets a copy of the faults that took effect since the start or <see cref="Clear"/>, oldest first.</summary>
+    public IReadOnlyList<EmulatorFault> Injected => _log.Injected;
 
-    /// <summary>The faults that took effect so far, oldest first.</summary>
-    public IReadOnlyList<EmulatorFault> Injected
-    {
-        get
-        {
-            lock (_lock)
-                return [.. _injected];
-        }
-    }
+    internal FaultyNetwork Network { get; }
 
-    internal bool IsRefusingConnections
-    {
-        get
-        {
-            lock (_lock)
-                return _time.GetUtcNow() < _refusesUntil;
-        }
-    }
-
-    /// <summary>Cuts every socket without a close frame, as a failing network does.</summary>
-    /// <param name="refuseFor">How long new sockets are refused as well; not at all by default.</param>
+    /// <summary>Cuts every socket without a close frame, half-open ones too, as a failing network does.</summary>
+    /// <param name="refuseFor">
+    /// How long the connections of new sockets are cut as well, by the emulator's clock; not at all by default, at most
+    /// a day. It replaces what an earlier call said.
+    /// </param>
+    /// <remarks>Clients see 1006, no close frame, and then a connection that ends before the upgrade is answered.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="refuseFor"/> is negative or more than a day.</exception>
     public void DropConnections(TimeSpan refuseFor = default)
     {
-        lock (_lock)
-        {
-            _refusesUntil = _time.GetUtcNow() + refuseFor;
-            Record(EmulatorFaultKind.ConnectionsDropped, topic: null);
-        }
+        ThrowIfNoDuration(refuseFor, nameof(refuseFor));
+        _network.Drop(refuseFor);
         _sockets?.AbortAll();
     }
 
@@ -64,129 +63,184 @@ public sealed class EmulatorFaults
     /// Restarts Realtime in order: each joined topic gets the <c>system</c> message <c>Server requested disconnect</c>, then
     /// its socket is closed with 1012. New sockets are accepted at once.
     /// </summary>
-    public void RestartRealtime()
+    public void RestartRealtime() => _log.Add(EmulatorFaultKind.RealtimeRestarted, topic: null, _sockets?.DrainAll() ?? 0);
+
+    /// <summary>Lets every open socket fall silent: it stays open, and nothing passes in either direction.</summary>
+    /// <param name="includesNew">
+    /// Whether the upgrade requests of new sockets get no answer either; by default new sockets work, as they do for a
+    /// client whose old connection was forgotten by a router. It replaces what an earlier call said.
+    /// </param>
+    /// <remarks>
+    /// <para>
+    /// Clients can send, but get no answer, be it to a heartbeat, a WebSocket ping or a close frame. The emulator does not
+    /// notice clients that leave: they stay members and present until <see cref="EmulatorLimits.IdleTimeout"/>, and when it
+    /// gives a socket up, the client does not notice that. HTTP requests are answered as ever.
+    /// </para>
+    /// <para>
+    /// It lasts until <see cref="EndHalfOpen"/>, <see cref="Clear"/> or <see cref="DropConnections"/>.
+    /// </para>
+    /// </remarks>
+    public void HalfOpen(bool includesNew = false) => _network.HalfOpen(includesNew);
+
+    /// <summary>Ends what <see cref="HalfOpen"/> began; does nothing otherwise.</summary>
+    /// <remarks>
+    /// As with TCP, what was sent meanwhile arrives now, in order. Sockets that the emulator has given up since are cut.
+    /// </remarks>
+    public void EndHalfOpen() => _network.EndHalfOpen();
+
+    /// <summary>Delays everything that passes on the sockets, present and future ones; the order is kept.</summary>
+    /// <param name="toClients">How long what the emulator sends is under way, by its clock; 0 to a day.</param>
+    /// <param name="fromClients">How long what clients send is under way, by the emulator's clock; 0 (the default) to a day.</param>
+    /// <remarks>
+    /// It lasts until <see cref="EndDelay"/> or <see cref="Clear"/>. Another call holds for what is sent from then on, which
+    /// does not overtake what is under way. An upgrade and HTTP requests are answered as ever.
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException">A delay is negative or more than a day, or both are 0.</exception>
+    public void Delay(TimeSpan toClients, TimeSpan fromClients = default)
     {
-        lock (_lock)
-            Record(EmulatorFaultKind.RealtimeRestarted, topic: null);
-        _sockets?.DrainAll();
+        ThrowIfNoDuration(toClients, nameof(toClients));
+        ThrowIfNoDuration(fromClients, nameof(fromClients));
+        if (toClients == TimeSpan.Zero && fromClients == TimeSpan.Zero)
+            throw new ArgumentOutOfRangeException(nameof(toClients), toClients, $"Nothing would be delayed. Call {nameof(EndDelay)} to end a delay.");
+        _network.StartDelay(toClients, fromClients);
     }
 
-    /// <summary>Closes a channel at all its members with <c>phx_close</c>; their sockets stay open.</summary>
+    /// <summary>Ends what <see cref="Delay"/> began; does nothing otherwise. What is under way arrives at once, in order.</summary>
+    public void EndDelay() => _network.EndDelay();
+
+    /// <summary>Closes a channel at all its members, public and private ones, with <c>phx_close</c>; their sockets stay open.</summary>
     /// <param name="topic">The topic, with or without <c>realtime:</c>.</param>
+    /// <exception cref="ArgumentException"><paramref name="topic"/> is empty.</exception>
     public void CloseChannel(string topic)
     {
-        ArgumentException.ThrowIfNullOrEmpty(topic);
-        var subTopic = WithoutPrefix(topic);
-        lock (_lock)
-            Record(EmulatorFaultKind.ChannelClosed, subTopic);
-        _hub?.CloseAll(subTopic);
+        var subTopic = SubTopicOf(topic);
+        _log.Add(EmulatorFaultKind.ChannelClosed, subTopic, _hub?.CloseAll(subTopic) ?? 0);
     }
 
-    /// <summary>Refuses the next joins.</summary>
-    /// <param name="reason">What the reply states, in Realtime's form <c>Code: text</c>.</param>
-    /// <param name="count">How many joins; 1 by default.</param>
+    /// <summary>Closes every channel as Realtime does when its token expires; the sockets stay open.</summary>
+    /// <remarks>
+    /// Members receive a <c>system</c> error <c>Token has expired 0 seconds ago</c>, then <c>phx_close</c>; so do those that
+    /// joined with the API key. The tokens themselves stay as valid as they are, so a client may join again at once. Each
+    /// channel has a record of its own.
+    /// </remarks>
+    public void ExpireTokens() => _hub?.ExpireTokens(
+        channel => _log.Add(EmulatorFaultKind.TokenExpired, channel.SubTopic, detail: TokenFaultTexts.ExpiredNow));
+
+    /// <summary>Closes a topic's channels as the first message over the project's rate of events does.</summary>
+    /// <param name="topic">The topic, with or without <c>realtime:</c>.</param>
+    /// <param name="lasts">
+    /// How long the rate stays exceeded for this topic, by the emulator's clock; not at all by default, at most a day. It
+    /// replaces what an earlier call said.
+    /// </param>
+    /// <remarks>
+    /// The channels that may receive broadcasts get a <c>system</c> error <c>Too many messages per second</c>, then
+    /// <c>phx_close</c>; their sockets stay open and may join again. While it lasts, a WebSocket's broadcast is acknowledged
+    /// and closes whoever would receive it, a row of the database is dropped without a signal, and a REST request that has a
+    /// message for the topic is answered 429 <c>You have exceeded your rate limit</c>.
+    /// </remarks>
+    /// <exception cref="ArgumentException"><paramref name="topic"/> is empty.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="lasts"/> is negative or more than a day.</exception>
+    public void RateLimit(string topic, TimeSpan lasts = default)
+    {
+        var subTopic = SubTopicOf(topic);
+        ThrowIfNoDuration(lasts, nameof(lasts));
+        _rates.Trip(subTopic, lasts);
+        _log.Add(EmulatorFaultKind.RateLimited, subTopic, _hub?.CloseReceivers(subTopic, RateTrips.ChannelText) ?? 0, RateTrips.ChannelText);
+    }
+
+    /// <summary>Refuses the next joins, whatever else would be wrong or right with them.</summary>
+    /// <param name="reason">
+    /// A code of Realtime's, such as <c>Unauthorized</c> or <c>InitializingProjectConnection</c>, for the reason that
+    /// Realtime gives with it; or a whole reason, <c>Code: text</c>. <c>{topic}</c> in it becomes the topic without <c>realtime:</c>.
+    /// </param>
+    /// <param name="count">How many joins; 1 by default, at most 1,000,000.</param>
+    /// <remarks>
+    /// The reply comes after <see cref="EmulatorDelays.JoinError"/>. Behind <c>ClientJoinRateLimitReached</c> and
+    /// <c>TenantNotFound</c> the socket is closed with 1001, as Realtime does; behind all others it stays open.
+    /// </remarks>
+    /// <exception cref="ArgumentException"><paramref name="reason"/> is neither such a code nor a whole reason.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is out of range.</exception>
     public void RefuseJoins(string reason, int count = 1)
     {
         ArgumentException.ThrowIfNullOrEmpty(reason);
-        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        lock (_lock)
-        {
-            for (var i = 0; i < count; i++)
-                _joinRefusals.Enqueue(reason);
-        }
+        ThrowIfOutOfRange(count, min: 1);
+        _joins.Plan(reason, count);
     }
 
-    /// <summary>Delivers the next broadcasts to nobody.</summary>
-    /// <param name="count">How many broadcasts, of whatever topic and origin.</param>
-    public void LoseNextBroadcasts(int count) => Plan(BroadcastFault.Lose, count);
+    /// <summary>Delivers the next broadcasts to nobody; their senders get their acknowledgements.</summary>
+    /// <param name="count">How many broadcasts, of whatever topic and origin; 1 to 1,000,000.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is out of range.</exception>
+    public void LoseNextBroadcasts(int count)
+    {
+        ThrowIfOutOfRange(count, min: 1);
+        _broadcasts.Lose(count);
+    }
 
-    /// <summary>Delivers the next broadcasts twice.</summary>
-    /// <param name="count">How many broadcasts, of whatever topic and origin.</param>
-    public void DuplicateNextBroadcasts(int count) => Plan(BroadcastFault.Duplicate, count);
+    /// <summary>Delivers the next broadcasts twice, the copies one behind the other.</summary>
+    /// <param name="count">How many broadcasts, of whatever topic and origin; 1 to 1,000,000.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is out of range.</exception>
+    public void DuplicateNextBroadcasts(int count)
+    {
+        ThrowIfOutOfRange(count, min: 1);
+        _broadcasts.Duplicate(count);
+    }
 
     /// <summary>Holds the next broadcasts back until all of them are there, and delivers them last one first.</summary>
-    /// <param name="count">How many broadcasts, of whatever topic and origin; at least 2.</param>
+    /// <param name="count">How many broadcasts, of whatever topic and origin; 2 to 1,000,000.</param>
+    /// <remarks>They go to those who are members then. <see cref="Clear"/> delivers what is held back in its own order.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is out of range.</exception>
     public void ReorderNextBroadcasts(int count)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
-        lock (_lock)
-        {
-            _heldBackUntil = count;
-            _hasBroadcastFaults = true;
-        }
+        ThrowIfOutOfRange(count, min: 2);
+        _broadcasts.Reorder(count);
+    }
+
+    /// <summary>Ends every fault, forgets those that were requested and have not taken effect, and empties <see cref="Injected"/>.</summary>
+    /// <remarks>What is held back, silenced or delayed arrives, in order. What was done stays done: closed channels and cut sockets.</remarks>
+    public void Clear()
+    {
+        _joins.Clear();
+        _rates.Clear();
+        _broadcasts.Clear();
+        _network.Clear();
+        _log.Clear();
     }
 
     internal void Attach(TopicHub hub, SocketRegistry sockets)
     {
         _hub = hub;
         _sockets = sockets;
+        _broadcasts.Attach(hub);
     }
 
-    internal string? TakeJoinRefusal(string subTopic)
-    {
-        lock (_lock)
-        {
-            if (_joinRefusals.TryDequeue(out var reason))
-                Record(EmulatorFaultKind.JoinRefused, subTopic);
-            return reason;
-        }
-    }
+    internal void ReleaseConnections() => _network.Clear();
+
+    internal void CutConnections() => _network.CutAll();
+
+    internal string? TakeJoinRefusal(string subTopic) => _joins.Take(subTopic);
+
+    internal bool RefusesRequest(string subTopic) => _rates.RefusesRequest(subTopic);
 
     // True when this broadcast has been dealt with.
-    internal bool Intercept(Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
+    internal bool Intercept(Topic topic, BroadcastFrames frames, RealtimeChannel? sender) =>
+        _rates.Intercept(topic, frames, sender) || _broadcasts.Intercept(topic, frames, sender);
+
+    private static string SubTopicOf(string topic)
     {
-        if (!_hasBroadcastFaults)
-            return false;
-        lock (_lock)
-        {
-            var isHandled = _broadcastFaults.TryDequeue(out var fault)
-                ? Apply(fault, topic, frames, sender)
-                : HoldBack(topic, frames, sender);
-            _hasBroadcastFaults = _broadcastFaults.Count > 0 || _heldBackUntil > 0;
-            return isHandled;
-        }
+        ArgumentException.ThrowIfNullOrEmpty(topic);
+        var subTopic = topic.StartsWith(Topic.Prefix, StringComparison.Ordinal) ? topic[Topic.Prefix.Length..] : topic;
+        return subTopic.Length > 0 ? subTopic : throw new ArgumentException("The topic has no name behind 'realtime:'.", nameof(topic));
     }
 
-    private bool Apply(BroadcastFault fault, Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
+    private static void ThrowIfNoDuration(TimeSpan duration, string name)
     {
-        if (fault == BroadcastFault.Lose)
-        {
-            Record(EmulatorFaultKind.BroadcastLost, topic.SubTopic);
-            return true;
-        }
-        Record(EmulatorFaultKind.BroadcastDuplicated, topic.SubTopic);
-        TopicHub.Deliver(topic, frames, sender);
-        return false;
+        if (duration < TimeSpan.Zero || duration > _maxDuration)
+            throw new ArgumentOutOfRangeException(name, duration, "A duration is 0 to one day.");
     }
 
-    private bool HoldBack(Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
+    private static void ThrowIfOutOfRange(int count, int min)
     {
-        if (_heldBackUntil == 0)
-            return false;
-        _heldBack.Add((topic, frames, sender));
-        Record(EmulatorFaultKind.BroadcastReordered, topic.SubTopic);
-        if (_heldBack.Count < _heldBackUntil)
-            return true;
-        for (var i = _heldBack.Count - 1; i >= 0; i--)
-            TopicHub.Deliver(_heldBack[i].Topic, _heldBack[i].Frames, _heldBack[i].Sender);
-        _heldBack.Clear();
-        _heldBackUntil = 0;
-        return true;
+        if (count < min || count > MaxCount)
+            throw new ArgumentOutOfRangeException(nameof(count), count, $"The count is {min} to 1,000,000.");
     }
-
-    private void Plan(BroadcastFault fault, int count)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        lock (_lock)
-        {
-            for (var i = 0; i < count; i++)
-                _broadcastFaults.Enqueue(fault);
-            _hasBroadcastFaults = true;
-        }
-    }
-
-    private void Record(EmulatorFaultKind kind, string? topic) => _injected.Add(new EmulatorFault(kind, topic, _time.GetUtcNow()));
-
-    private static string WithoutPrefix(string topic) =>
-        topic.StartsWith(Topic.Prefix, StringComparison.Ordinal) ? topic[Topic.Prefix.Length..] : topic;
 }

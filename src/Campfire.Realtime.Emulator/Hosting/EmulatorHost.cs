@@ -54,6 +54,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
         var app = Build(options);
         app.UseMiddleware<AnyOrigin>();
+        app.Use(realtime.Faults.Network.PassAsync);
         app.Use(ClientActivity.WatchAsync);
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
         app.UseRouting();
@@ -98,8 +99,11 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // What a fault keeps silent or delays would keep this waiting.
+        Faults.ReleaseConnections();
         // 1012, "service restart", is how a Realtime that goes down says so.
         await _realtime.Sockets.CloseAllAsync((WebSocketCloseStatus)1012).ConfigureAwait(false);
+        Faults.CutConnections();
         await _app.DisposeAsync().ConfigureAwait(false);
         await _realtime.Stream.DisposeAsync().ConfigureAwait(false);
         await _reloads.DisposeAsync().ConfigureAwait(false);

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 
@@ -26,6 +27,12 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
             return;
         }
 
+        if (document.RootElement.GetProperty("messages").EnumerateArray()
+            .Select(message => message.GetProperty("topic").GetString()!).Distinct(StringComparer.Ordinal).Any(broadcaster.Services.Faults.RefusesRequest))
+        {
+            await RestBroadcaster.AnswerAsync(context, StatusCodes.Status429TooManyRequests, RateTrips.RequestText).ConfigureAwait(false);
+            return;
+        }
         if (await broadcaster.ExceedsRateAsync(context, document.RootElement.GetProperty("messages").GetArrayLength()).ConfigureAwait(false))
             return;
 

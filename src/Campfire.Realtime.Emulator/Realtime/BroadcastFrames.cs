@@ -29,6 +29,7 @@ internal sealed class BroadcastFrames
         _payload = payload;
         _id = id;
         _isIdKnown = form is not Form.Envelope;
+        IsRow = id is not null;
     }
 
     private enum Form
@@ -44,6 +45,8 @@ internal sealed class BroadcastFrames
         // JSON, but no object: Realtime cannot encode it for anybody.
         Unencodable,
     }
+
+    public bool IsRow { get; }
 
     // The id of the row that it came from, or the one in its meta. Looked for only when a member has replayed rows.
     public string? Id
@@ -96,6 +99,9 @@ internal sealed class BroadcastFrames
             return AsText(version, joinRef);
         return CanBeEncodedFor(version) ? For(version) : null;
     }
+
+    // The payload, for the record of a fault.
+    public string Describe() => _form is Form.UserBinary or Form.Bytes ? Convert.ToBase64String(_payload.Span) : Encoding.UTF8.GetString(_payload.Span);
 
     private OutboundFrame AsUserBroadcast()
     {

@@ -58,6 +58,8 @@ internal sealed partial class RealtimeChannel
 
     public string PresenceKey => _request.PresenceKey;
 
+    public bool CanReadBroadcast => _canReadBroadcast;
+
     public PresenceDelivery Presence => _presence;
 
     public bool IsClosed => _isClosed;
@@ -123,18 +125,23 @@ internal sealed partial class RealtimeChannel
         Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
     }
 
-    public void Close()
-    {
-        if (TryClose())
-            Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
-    }
-
-    public void CloseBecause(string message)
+    // False when it was closed before.
+    public bool Close()
     {
         if (!TryClose())
-            return;
+            return false;
+        Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
+        return true;
+    }
+
+    // False when it was closed before.
+    public bool CloseBecause(string message)
+    {
+        if (!TryClose())
+            return false;
         Socket.Send(System("system", "error", message));
         Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
+        return true;
     }
 
     // Ends the membership without a word to the client.

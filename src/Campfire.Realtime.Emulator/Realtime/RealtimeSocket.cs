@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
 using Campfire.Realtime.Emulator.Auth;
+using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Protocol.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -305,7 +306,7 @@ internal sealed partial class RealtimeSocket : IDisposable
                     await Task.Delay(_services.Delays.JoinError, _services.Time, Aborted).ConfigureAwait(false);
                 reply.SetResult(ServerFrames.Refusal(Version, joinRef, reference, Encoding.UTF8.GetBytes(topic), refusal!));
                 replaced?.SendClosed();
-                if (refusal == ChannelAdmission.TooManyJoins)
+                if (JoinRefusals.EndsSocket(refusal!))
                     _ = CloseAsync(WebSocketCloseStatus.EndpointUnavailable);
                 return;
             }

@@ -2,6 +2,7 @@ using System.Net.Mime;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -34,6 +35,11 @@ internal sealed class SingleBroadcastEndpoint(RestBroadcaster broadcaster)
         if (Refusal(subTopic, userEvent, payload) is var (field, problem))
         {
             await RestBroadcaster.AnswerErrorsAsync(context, field, new JsonArray(problem)).ConfigureAwait(false);
+            return;
+        }
+        if (broadcaster.Services.Faults.RefusesRequest(subTopic))
+        {
+            await RestBroadcaster.AnswerAsync(context, StatusCodes.Status429TooManyRequests, RateTrips.RequestText).ConfigureAwait(false);
             return;
         }
         if (await broadcaster.ExceedsRateAsync(context, messages: 1).ConfigureAwait(false))

@@ -16,11 +16,6 @@ internal sealed partial class SocketEndpoint(RealtimeServices services, ApiKeys 
 
     public async Task ConnectAsync(HttpContext context)
     {
-        if (services.Faults.IsRefusingConnections)
-        {
-            context.Abort();
-            return;
-        }
         if (!context.WebSockets.IsWebSocketRequest)
         {
             context.Response.StatusCode = StatusCodes.Status400BadRequest;

@@ -33,10 +33,13 @@ internal sealed class SocketRegistry
             socket.Abort();
     }
 
-    public void DrainAll()
+    // How many there were.
+    public int DrainAll()
     {
-        foreach (var socket in _sockets.Keys)
+        var sockets = _sockets.Keys;
+        foreach (var socket in sockets)
             socket.Drain();
+        return sockets.Count;
     }
 
     public Task CloseAllAsync(WebSocketCloseStatus status) => Task.WhenAll(_sockets.Keys.Select(socket => socket.CloseAsync(status)));

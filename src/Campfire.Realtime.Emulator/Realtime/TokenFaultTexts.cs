@@ -5,6 +5,9 @@ namespace Campfire.Realtime.Emulator.Realtime;
 
 internal static class TokenFaultTexts
 {
+    // What a channel is told whose timer fired at the second of the expiry.
+    public const string ExpiredNow = "Token has expired 0 seconds ago";
+
     public static string ForChannel(TokenVerification verification) => verification.Fault switch
     {
         TokenFault.Expired => string.Create(CultureInfo.InvariantCulture, $"Token has expired {(long)verification.ExpiredFor.TotalSeconds} seconds ago"),

@@ -10,9 +10,10 @@ internal sealed class Topic
     // Replaced as a whole, so that whoever only looks needs no lock.
     private volatile RealtimeChannel[] _members = [];
 
-    public Topic(string subTopic)
+    public Topic(string subTopic, bool isPrivate)
     {
         SubTopic = subTopic;
+        IsPrivate = isPrivate;
         WireName = Encoding.UTF8.GetBytes(Prefix + subTopic);
         Presence = new PresenceTracker(this);
     }
@@ -22,6 +23,8 @@ internal sealed class Topic
     public Lock Gate { get; } = new();
 
     public string SubTopic { get; }
+
+    public bool IsPrivate { get; }
 
     public byte[] WireName { get; }
 

@@ -13,7 +13,7 @@ internal sealed class TopicHub(EmulatorFaults faults)
     {
         lock (_membership)
         {
-            var topic = _topics.GetOrAdd((member.SubTopic, member.IsPrivate), static key => new Topic(key.SubTopic));
+            var topic = _topics.GetOrAdd((member.SubTopic, member.IsPrivate), static key => new Topic(key.SubTopic, key.IsPrivate));
             lock (topic.Gate)
                 topic.Add(member);
             return topic;
@@ -36,14 +36,33 @@ internal sealed class TopicHub(EmulatorFaults faults)
         }
     }
 
-    public void CloseAll(string subTopic)
+    // How many channels were closed.
+    public int CloseAll(string subTopic) => CloseAll(subTopic, static _ => true, static member => member.Close());
+
+    // As the first message over the rate does.
+    public int CloseReceivers(string subTopic, string message) =>
+        CloseAll(subTopic, static member => member.CanReadBroadcast, member => member.CloseBecause(message));
+
+    public static int CloseReceivers(Topic topic, RealtimeChannel? sender, string message)
     {
-        foreach (var isPrivate in (bool[])[false, true])
+        var closed = 0;
+        foreach (var member in topic.Members)
         {
-            if (Find(subTopic, isPrivate) is not { } topic)
-                continue;
+            if ((member != sender || member.ReceivesOwn) && member.CanReadBroadcast && member.CloseBecause(message))
+                closed++;
+        }
+        return closed;
+    }
+
+    public void ExpireTokens(Action<RealtimeChannel> expired)
+    {
+        foreach (var topic in _topics.Values)
+        {
             foreach (var member in topic.Members)
-                member.Close();
+            {
+                if (member.CloseBecause(TokenFaultTexts.ExpiredNow))
+                    expired(member);
+            }
         }
     }
 
@@ -74,5 +93,21 @@ internal sealed class TopicHub(EmulatorFaults faults)
         foreach (var member in exceeding ?? [])
             member.CloseIfTooManyEvents();
         return true;
+    }
+
+    private int CloseAll(string subTopic, Func<RealtimeChannel, bool> predicate, Func<RealtimeChannel, bool> close)
+    {
+        var closed = 0;
+        foreach (var isPrivate in (bool[])[false, true])
+        {
+            if (Find(subTopic, isPrivate) is not { } topic)
+                continue;
+            foreach (var member in topic.Members)
+            {
+                if (predicate(member) && close(member))
+                    closed++;
+            }
+        }
+        return closed;
     }
 }
