@@ -4,7 +4,7 @@ namespace Campfire.Realtime.Emulator;
 
 /// <summary>Faults on request: each is deterministic, and recorded when it takes effect.</summary>
 /// <remarks>Members may be used from any thread.</remarks>
-public sealed class EmulatorFaults
+public sealed partial class EmulatorFaults
 {
     private readonly Lock _lock = new();
     private readonly TimeProvider _time;

@@ -121,6 +121,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var sockets = new SocketRegistry();
         var hub = new TopicHub(faults);
         faults.Attach(hub, sockets);
+        faults.Attach(database, options.LoggerFactory.CreateLogger<EmulatorFaults>());
         var stream = new MessageStream(
             database.Admin, database.AdminConnectionString, hub, options.Limits, options.TimeProvider, options.LoggerFactory.CreateLogger<MessageStream>());
         var admission = new ChannelAdmission(

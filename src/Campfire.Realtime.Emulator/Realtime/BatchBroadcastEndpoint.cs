@@ -39,7 +39,7 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
         // Topics that the caller may not write to are passed over in silence, and the answer stays 202.
         foreach (var topic in messages[true].GroupBy(message => message.GetProperty("topic").GetString()!, StringComparer.Ordinal))
         {
-            if (!await broadcaster.MayWriteAsync(identity, topic.Key, context.RequestAborted).ConfigureAwait(false))
+            if (await broadcaster.MayWriteAsync(identity, topic.Key, context.RequestAborted).ConfigureAwait(false) is not true)
                 continue;
             foreach (var message in topic)
                 Publish(message, isPrivate: true);

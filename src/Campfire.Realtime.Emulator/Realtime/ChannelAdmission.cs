@@ -1,4 +1,5 @@
 using Campfire.Realtime.Emulator.Auth;
+using Campfire.Realtime.Emulator.Database;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -39,8 +40,9 @@ internal sealed partial class ChannelAdmission(
         {
             return (null, "MissingPartition: Realtime was unable to find the expected messages partition");
         }
-        catch (NpgsqlException unreachable) when (unreachable is not PostgresException)
+        catch (NpgsqlException unreachable) when (DatabaseOutage.IsCauseOf(unreachable))
         {
+            DatabaseUnreachable(unreachable.Message);
             return (null, "UnableToConnectToProject: Realtime was unable to connect to the project database");
         }
     }
@@ -52,23 +54,29 @@ internal sealed partial class ChannelAdmission(
         {
             return await policies.ReadAsync(identity, subTopic, includesPresence, cancellationToken).ConfigureAwait(false);
         }
-        catch (PostgresException failure) when (failure.SqlState != PostgresErrorCodes.CheckViolation)
+        catch (PostgresException failure) when (failure.SqlState != PostgresErrorCodes.CheckViolation && !DatabaseOutage.IsCauseOf(failure))
         {
             PolicyFailed(failure.SqlState, failure.MessageText);
             return default;
         }
     }
 
-    public async Task<WriteAccess> WriteAccessAsync(ChannelIdentity identity, string subTopic, CancellationToken cancellationToken)
+    // Null when the database is not there to be asked.
+    public async Task<WriteAccess?> WriteAccessAsync(ChannelIdentity identity, string subTopic, CancellationToken cancellationToken)
     {
         try
         {
             return await policies.WriteAsync(identity, subTopic, cancellationToken).ConfigureAwait(false);
         }
+        catch (NpgsqlException unreachable) when (DatabaseOutage.IsCauseOf(unreachable))
+        {
+            DatabaseUnreachable(unreachable.Message);
+            return null;
+        }
         catch (PostgresException failure)
         {
             PolicyFailed(failure.SqlState, failure.MessageText);
-            return default;
+            return default(WriteAccess);
         }
     }
 
@@ -106,4 +114,7 @@ internal sealed partial class ChannelAdmission(
 
     [LoggerMessage(3010, LogLevel.Error, "RlsPolicyError: a policy of realtime.messages could not be evaluated ({SqlState}): {Reason}")]
     private partial void PolicyFailed(string sqlState, string reason);
+
+    [LoggerMessage(3011, LogLevel.Warning, "UnableToConnectToProject: a private channel could not be authorized, because the database was not to be had: {Reason}")]
+    private partial void DatabaseUnreachable(string reason);
 }

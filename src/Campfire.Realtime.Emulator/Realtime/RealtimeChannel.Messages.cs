@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Campfire.Realtime.Emulator.Auth;
+using Campfire.Realtime.Emulator.Database;
 using Campfire.Realtime.Emulator.Hosting;
 using Campfire.Realtime.Protocol.Wire;
+using Npgsql;
 
 namespace Campfire.Realtime.Emulator.Realtime;
 
@@ -120,8 +122,8 @@ internal sealed partial class RealtimeChannel
         if (IsPrivate && !_request.IsPresenceEnabled && !HasPresenceOnDemand)
         {
             HasPresenceOnDemand = true;
-            var access = await _services.Admission.ReadAccessAsync(_identity, SubTopic, includesPresence: true, Socket.Aborted).ConfigureAwait(false);
-            _canReadPresence = access.Presence;
+            var access = await TryReadAccessAsync(includesPresence: true).ConfigureAwait(false);
+            _canReadPresence = access is { Presence: true };
         }
         _audience!.Presence.Track(this, payload);
         Socket.Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
@@ -164,7 +166,11 @@ internal sealed partial class RealtimeChannel
     private async Task ReauthorizeAsync()
     {
         var includesPresence = _request.IsPresenceEnabled || HasPresenceOnDemand;
-        var access = await _services.Admission.ReadAccessAsync(_identity, SubTopic, includesPresence, Socket.Aborted).ConfigureAwait(false);
+        if (await TryReadAccessAsync(includesPresence).ConfigureAwait(false) is not { } access)
+        {
+            CloseBecause("Realtime was unable to connect to the project database");
+            return;
+        }
         var hasLost = (_canReadBroadcast && !access.Broadcast) || (_canReadPresence && !access.Presence);
         _write = null;
         _canReadBroadcast = access.Broadcast;
@@ -173,6 +179,19 @@ internal sealed partial class RealtimeChannel
             CloseBecause(ChannelAdmission.NoPermission(SubTopic));
         else if (hasLost)
             CloseBecause($"You no longer have permission to read from this Channel topic: {SubTopic}");
+    }
+
+    // Null when the database is not there to be asked.
+    private async Task<ReadAccess?> TryReadAccessAsync(bool includesPresence)
+    {
+        try
+        {
+            return await _services.Admission.ReadAccessAsync(_identity, SubTopic, includesPresence, Socket.Aborted).ConfigureAwait(false);
+        }
+        catch (NpgsqlException unreachable) when (DatabaseOutage.IsCauseOf(unreachable))
+        {
+            return null;
+        }
     }
 
     private void Crash()

@@ -25,8 +25,9 @@ internal sealed class RestBroadcaster(RealtimeServices services, ApiKeys keys)
         return null;
     }
 
-    public async Task<bool> MayWriteAsync(ChannelIdentity identity, string subTopic, CancellationToken cancellationToken) =>
-        (await services.Admission.WriteAccessAsync(identity, subTopic, cancellationToken).ConfigureAwait(false)).Broadcast;
+    // Null when the database is not there to be asked.
+    public async Task<bool?> MayWriteAsync(ChannelIdentity identity, string subTopic, CancellationToken cancellationToken) =>
+        (await services.Admission.WriteAccessAsync(identity, subTopic, cancellationToken).ConfigureAwait(false))?.Broadcast;
 
     public static Task AnswerAsync(HttpContext context, int status, string message) =>
         HttpAnswers.WriteJsonAsync(context.Response, status, new JsonObject { ["message"] = message });

@@ -39,9 +39,12 @@ internal sealed class SingleBroadcastEndpoint(RestBroadcaster broadcaster)
             return;
         }
         var (subTopic, userEvent) = TargetOf(context);
-        if (isPrivate && !await broadcaster.MayWriteAsync(identity, subTopic, context.RequestAborted).ConfigureAwait(false))
+        if (isPrivate && await broadcaster.MayWriteAsync(identity, subTopic, context.RequestAborted).ConfigureAwait(false) is not true and var answer)
         {
-            await RestBroadcaster.AnswerAsync(context, StatusCodes.Status403Forbidden, "Unauthorized").ConfigureAwait(false);
+            var (status, message) = answer is null
+                ? (StatusCodes.Status422UnprocessableEntity, "Tenant database unavailable")
+                : (StatusCodes.Status403Forbidden, "Unauthorized");
+            await RestBroadcaster.AnswerAsync(context, status, message).ConfigureAwait(false);
             return;
         }
         context.Response.StatusCode = Publish(subTopic, userEvent, payload, isBinary, isPrivate)
