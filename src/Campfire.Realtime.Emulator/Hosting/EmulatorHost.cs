@@ -61,6 +61,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
         var app = Build(options);
         app.UseMiddleware<AnyOrigin>();
+        app.UseMiddleware<RefusedRequests>(options.LoggerFactory.CreateLogger<RefusedRequests>());
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
         app.UseRouting();
         app.Map("/realtime/v1/websocket", socket.ConnectAsync);

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 
@@ -126,7 +127,8 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
     {
         try
         {
-            return JsonDocument.Parse(body.Length == 0 ? "{}"u8.ToArray() : body);
+            // The parser takes text as it comes, and a WebSocket that is sent such text is closed by its client.
+            return Utf8.IsValid(body) ? JsonDocument.Parse(body.Length == 0 ? "{}"u8.ToArray() : body) : null;
         }
         catch (JsonException)
         {

@@ -2,6 +2,7 @@ using System.Net.Mime;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -68,6 +69,8 @@ internal sealed class SingleBroadcastEndpoint(RestBroadcaster broadcaster)
     // the real server merges body and query.
     private static byte[]? ReadJson(byte[] body, ref bool isPrivate)
     {
+        if (!Utf8.IsValid(body))
+            return null;
         try
         {
             using var document = JsonDocument.Parse(body.Length == 0 ? "{}"u8.ToArray() : body);
