@@ -47,6 +47,12 @@ public enum EmulatorFaultKind
 
     /// <summary>A broadcast was held back and delivered behind later ones.</summary>
     BroadcastReordered,
+
+    /// <summary>The database was stopped.</summary>
+    DatabaseStopped,
+
+    /// <summary>The database was started again.</summary>
+    DatabaseStarted,
 }
 
 /// <summary>One fault that took effect.</summary>

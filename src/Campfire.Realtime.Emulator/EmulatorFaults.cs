@@ -17,7 +17,7 @@ namespace Campfire.Realtime.Emulator;
 /// used up in the order in which they were requested, one for each broadcast.
 /// </para>
 /// </remarks>
-public sealed class EmulatorFaults
+public sealed partial class EmulatorFaults
 {
     private const int MaxCount = 1_000_000;
     private static readonly TimeSpan _maxDuration = TimeSpan.FromDays(1);

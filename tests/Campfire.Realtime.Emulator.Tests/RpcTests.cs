@@ -161,43 +161,27 @@ public sealed class RpcTests
         Assert.That(await ExecuteAsync("select count(*) from public.rpc_writes"), Is.Zero);
     }
 
-    private static IEnumerable<TestCaseData> WrongTokens()
-    {
-        yield return new TestCaseData(() => "garbage", "PGRST301").SetArgDisplayNames("malformed");
-        yield return new TestCaseData(() => Emulator.AnonKey[..^3] + "xyz", "PGRST301").SetArgDisplayNames("wrong signature");
-        yield return new TestCaseData(() => Emulator.CreateAgentToken(Guid.NewGuid(), TimeSpan.FromMinutes(-1)), "PGRST303").SetArgDisplayNames("expired");
-        yield return new TestCaseData(() => Emulator.CreateToken(new() { ["role"] = "nobody" }), "22023").SetArgDisplayNames("unknown role");
-    }
-
-    [TestCaseSource(nameof(WrongTokens))]
-    public async Task A_wrong_token_is_401(Func<string> token, string code)
-    {
-        var answer = await CallAsync("rpc_scalar", "{}", token());
-
-        Assert.That((answer.Status, (string?)answer.Body!["code"]), Is.EqualTo((HttpStatusCode.Unauthorized, code)));
-        Assert.That(answer.Challenge, Does.StartWith("Bearer"));
-    }
-
-    [TestCase("")]
-    [TestCase("sb_publishable_wrong")]
-    public async Task Without_a_key_of_the_project_the_gateway_answers_401(string key)
-    {
-        Assert.That((await CallAsync("rpc_scalar", "{}", key: key)).Status, Is.EqualTo(HttpStatusCode.Unauthorized));
-    }
-
     [Test]
     public async Task A_body_beyond_the_limit_is_413()
     {
         Assert.That((await CallAsync("rpc_echo", $$"""{"p_text":"{{new string('x', 8_100_000)}}"}""")).Status, Is.EqualTo(HttpStatusCode.RequestEntityTooLarge));
     }
 
-    [Test]
-    public async Task Tables_are_answered_501_with_an_explanation()
+    [TestCase("GET", "messages?select=*", 501, "PGRST127")]
+    [TestCase("POST", "messages", 501, "PGRST127")]
+    [TestCase("PATCH", "messages?id=eq.1", 501, "PGRST127")]
+    [TestCase("DELETE", "messages", 501, "PGRST127")]
+    [TestCase("GET", "", 501, "PGRST127")]
+    [TestCase("GET", "rpc", 501, "PGRST127")]
+    [TestCase("GET", "messages/1", 404, "PGRST125")]
+    [TestCase("POST", "rpc/rpc_scalar/again", 404, "PGRST125")]
+    public async Task Tables_are_answered_501_with_an_explanation(string method, string path, int status, string code)
     {
-        using var response = await _http.GetAsync(new Uri(Emulator.Url, "/rest/v1/messages?select=*"));
+        var answer = await RestAnswer.SendAsync(Emulator, new HttpMethod(method), path, content: null);
 
-        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.NotImplemented));
-        Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("/rest/v1/rpc/{function} only"));
+        Assert.That((answer.Status, answer.Code), Is.EqualTo((status, code)));
+        if (status == 501)
+            Assert.That((string?)answer.Json!["hint"], Does.Contain("/rest/v1/rpc/{function}"));
     }
 
     private static async Task<object?> ExecuteAsync(string sql)

@@ -14,7 +14,11 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         _server = server;
         OwnerConnectionString = As("postgres", secrets.PostgresPassword);
         Admin = NpgsqlDataSource.Create(AdminConnectionString);
-        Authenticator = NpgsqlDataSource.Create(As("authenticator", secrets.AuthenticatorPassword));
+        // So many calls wait for a connection that the server has some left for everybody else.
+        Authenticator = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(As("authenticator", secrets.AuthenticatorPassword))
+        {
+            MaxPoolSize = 40,
+        }.ConnectionString);
         _partitions = new PartitionKeeper(Admin, options.TimeProvider, options.LoggerFactory.CreateLogger<PartitionKeeper>());
     }
 
@@ -55,6 +59,20 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         }
     }
 
+    // False when it was stopped already.
+    public Task<bool> StopAsync(CancellationToken cancellationToken) => RequireOwnCluster().StopAsync(cancellationToken);
+
+    // False when it is running.
+    public async Task<bool> StartAgainAsync(CancellationToken cancellationToken)
+    {
+        if (!await RequireOwnCluster().StartAgainAsync(cancellationToken).ConfigureAwait(false))
+            return false;
+        // Whatever connections are left lead to the server that was.
+        Admin.Clear();
+        Authenticator.Clear();
+        return true;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _partitions.DisposeAsync().ConfigureAwait(false);
@@ -62,6 +80,10 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         await Admin.DisposeAsync().ConfigureAwait(false);
         await _server.DisposeAsync().ConfigureAwait(false);
     }
+
+    private PrivateCluster RequireOwnCluster() => _server as PrivateCluster ?? throw new InvalidOperationException(
+        "The database is not the emulator's own: it was named by a connection string, or runs in a container. " +
+        "Stop it yourself, or start the emulator where PostgreSQL is installed and without a connection string.");
 
     private static async Task<IDatabaseServer> StartServerAsync(
         CampfireEmulatorOptions options, ClusterFolder? folder, CancellationToken cancellationToken)

@@ -26,10 +26,7 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
         for (var attempt = 1; ; attempt++)
         {
             var port = FreePort();
-            var result = await user.RunAsync(
-                installation.Program("pg_ctl"),
-                ["start", "-D", folder.DataPath, "-l", folder.LogPath, "-w", "-t", "60", "-o", string.Create(CultureInfo.InvariantCulture, $"-p {port}")],
-                cancellationToken).ConfigureAwait(false);
+            var result = await StartOnAsync(port, cancellationToken).ConfigureAwait(false);
             if (result.ExitCode == 0)
                 return port;
 
@@ -37,11 +34,24 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
             // Between its choice and its use, the port may have been taken by another program.
             if (attempt < StartAttempts && log.Any(line => line.Contains("could not bind", StringComparison.Ordinal)))
                 continue;
-            var lastLines = log.Length == 0 ? result.Output : string.Join(Environment.NewLine, log.TakeLast(10));
-            throw new CampfireEmulatorException(
-                CampfireEmulatorErrorCode.PostgresDidNotStart,
-                $"PostgreSQL ({installation.BinDirectory}) did not start. Its last log lines:{Environment.NewLine}{lastLines}");
+            throw DidNotStart(log, result);
         }
+    }
+
+    // As a server goes that is killed: nobody is told, and whatever was committed is still there at the next start.
+    public async Task StopAbruptlyAsync(CancellationToken cancellationToken)
+    {
+        var result = await user.RunAsync(
+            installation.Program("pg_ctl"), ["stop", "-D", folder.DataPath, "-m", "immediate", "-w", "-t", "30"], cancellationToken).ConfigureAwait(false);
+        if (result.ExitCode != 0)
+            throw new InvalidOperationException($"PostgreSQL ({installation.BinDirectory}) could not be stopped: {result.Output}");
+    }
+
+    public async Task StartAgainAsync(int port, CancellationToken cancellationToken)
+    {
+        var result = await StartOnAsync(port, cancellationToken).ConfigureAwait(false);
+        if (result.ExitCode != 0)
+            throw DidNotStart(await File.ReadAllLinesAsync(folder.LogPath, cancellationToken).ConfigureAwait(false), result);
     }
 
     public async ValueTask DisposeAsync()
@@ -61,6 +71,19 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
             // The file outlived its process; its number may by now belong to a server of somebody else.
             File.Delete(pidFile);
         }
+    }
+
+    private Task<CommandResult> StartOnAsync(int port, CancellationToken cancellationToken) => user.RunAsync(
+        installation.Program("pg_ctl"),
+        ["start", "-D", folder.DataPath, "-l", folder.LogPath, "-w", "-t", "60", "-o", string.Create(CultureInfo.InvariantCulture, $"-p {port}")],
+        cancellationToken);
+
+    private CampfireEmulatorException DidNotStart(string[] log, CommandResult result)
+    {
+        var lastLines = log.Length == 0 ? result.Output : string.Join(Environment.NewLine, log.TakeLast(10));
+        return new CampfireEmulatorException(
+            CampfireEmulatorErrorCode.PostgresDidNotStart,
+            $"PostgreSQL ({installation.BinDirectory}) did not start. Its last log lines:{Environment.NewLine}{lastLines}");
     }
 
     private async Task WriteSettingsAsync(CancellationToken cancellationToken)

@@ -4,6 +4,9 @@ internal sealed class PrivateCluster : IDatabaseServer
 {
     private readonly ClusterFolder _folder;
     private readonly PostmasterProcess _postmaster;
+    private readonly SemaphoreSlim _switching = new(1, 1);
+    private bool _isStopped;
+    private int _port;
     private int _isDisposed;
 
     private PrivateCluster(ClusterFolder folder, PostmasterProcess postmaster)
@@ -45,10 +48,36 @@ internal sealed class PrivateCluster : IDatabaseServer
         AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
         await _postmaster.DisposeAsync().ConfigureAwait(false);
         _folder.Release();
+        _switching.Dispose();
     }
+
+    // False when it was stopped already.
+    public Task<bool> StopAsync(CancellationToken cancellationToken) =>
+        SwitchAsync(isStopped: true, () => _postmaster.StopAbruptlyAsync(cancellationToken), cancellationToken);
+
+    // On the same port, so that every connection string stays true. False when it is running.
+    public Task<bool> StartAgainAsync(CancellationToken cancellationToken) =>
+        SwitchAsync(isStopped: false, () => _postmaster.StartAgainAsync(_port, cancellationToken), cancellationToken);
 
     // A program that is told to terminate may end without disposing; the cluster must not outlive it.
     private void OnProcessExit(object? sender, EventArgs e) => DisposeAsync().AsTask().GetAwaiter().GetResult();
+
+    private async Task<bool> SwitchAsync(bool isStopped, Func<Task> switchAsync, CancellationToken cancellationToken)
+    {
+        await _switching.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_isStopped == isStopped)
+                return false;
+            await switchAsync().ConfigureAwait(false);
+            _isStopped = isStopped;
+            return true;
+        }
+        finally
+        {
+            _switching.Release();
+        }
+    }
 
     private async Task StartAsync(ClusterTemplate template, PostgresUser user, CancellationToken cancellationToken)
     {
@@ -65,8 +94,8 @@ internal sealed class PrivateCluster : IDatabaseServer
         if (!_folder.IsTemporary)
             await user.EnsureCanEnterAsync(_folder.FullPath, cancellationToken).ConfigureAwait(false);
         var password = await ClusterTemplate.ReadAdminPasswordAsync(_folder, cancellationToken).ConfigureAwait(false);
-        var port = await _postmaster.StartAsync(cancellationToken).ConfigureAwait(false);
-        AdminConnectionString = PostmasterProcess.AdminConnection(port, password);
+        _port = await _postmaster.StartAsync(cancellationToken).ConfigureAwait(false);
+        AdminConnectionString = PostmasterProcess.AdminConnection(_port, password);
     }
 
     private static async Task RemoveAbandonedAsync(

@@ -45,7 +45,14 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var catalog = new FunctionCatalog(database.Authenticator);
         var reloads = new SchemaReloadListener(
             database.Authenticator, catalog, options.TimeProvider, options.LoggerFactory.CreateLogger<SchemaReloadListener>());
-        var rpc = new RpcEndpoint(database.Authenticator, catalog, keys, verifier);
+        var rpc = new RpcEndpoint(
+            new FunctionCaller(database.Authenticator),
+            catalog,
+            new RestGateway(keys),
+            keys,
+            verifier,
+            options.TimeProvider,
+            options.LoggerFactory.CreateLogger<RpcEndpoint>());
         var realtime = CreateRealtime(options, database, verifier);
         var socket = new SocketEndpoint(realtime, keys, options.LoggerFactory);
         var broadcaster = new RestBroadcaster(realtime, keys);
@@ -54,6 +61,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
         var app = Build(options);
         app.UseMiddleware<AnyOrigin>();
+        app.UseMiddleware<RefusedRequests>(options.LoggerFactory.CreateLogger<RefusedRequests>());
         app.Use(realtime.Faults.Network.PassAsync);
         app.Use(ClientActivity.WatchAsync);
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = Timeout.InfiniteTimeSpan });
@@ -65,8 +73,11 @@ internal sealed class EmulatorHost : IAsyncDisposable
             app.MapPost(api + "/broadcast", batch.SendAsync);
             app.MapPost(api + "/broadcast/{topic}/events/{event}", single.SendAsync);
         }
-        app.MapPost("/rest/v1/rpc/{function}", rpc.CallAsync);
-        app.Map("/rest/v1/{**rest}", RpcEndpoint.RefuseTableAsync);
+        app.Map("/rest/v1/rpc/{function}", rpc.CallAsync);
+        app.Map("/rest/v1/{**rest}", rpc.RefuseTableAsync);
+        foreach (var realtimePath in (string[])["/realtime/v1/{**rest}", "/api/{**rest}", "/socket/{**rest}"])
+            app.Map(realtimePath, UnknownPath.OfRealtimeAsync);
+        app.Map("{**path}", UnknownPath.OfGatewayAsync);
         try
         {
             await app.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -117,6 +128,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var rates = new ProjectRates(options.Limits, options.TimeProvider);
         var hub = new TopicHub(faults);
         faults.Attach(hub, sockets);
+        faults.Attach(database, options.LoggerFactory.CreateLogger<EmulatorFaults>());
         var stream = new MessageStream(
             database.Admin, database.AdminConnectionString, hub, rates, options.Limits, options.TimeProvider, options.LoggerFactory.CreateLogger<MessageStream>());
         var admission = new ChannelAdmission(

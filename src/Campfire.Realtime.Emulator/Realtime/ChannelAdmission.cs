@@ -1,4 +1,5 @@
 using Campfire.Realtime.Emulator.Auth;
+using Campfire.Realtime.Emulator.Database;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -104,9 +105,9 @@ internal sealed partial class ChannelAdmission(
 
     private PolicyFault FaultOf(NpgsqlException failure)
     {
-        if (failure is not PostgresException refusal || IsOfServer(refusal.SqlState))
+        if (failure is not PostgresException refusal || DatabaseOutage.IsCauseOf(failure))
         {
-            DatabaseUnreachable(failure);
+            DatabaseUnreachable(failure.Message);
             return PolicyFault.DatabaseUnavailable;
         }
         PolicyFailed(refusal.SqlState, refusal.MessageText);
@@ -117,12 +118,6 @@ internal sealed partial class ChannelAdmission(
             _ => PolicyFault.PolicyFailed,
         };
     }
-
-    // The server goes down, or takes no more connections: nothing that a policy could have said.
-    private static bool IsOfServer(string sqlState) =>
-        sqlState.StartsWith("08", StringComparison.Ordinal)
-        || sqlState.StartsWith("53", StringComparison.Ordinal)
-        || sqlState.StartsWith("57P", StringComparison.Ordinal);
 
     private static string CodeOf(TokenFault fault) => fault switch
     {
@@ -135,8 +130,8 @@ internal sealed partial class ChannelAdmission(
     [LoggerMessage(3010, LogLevel.Error, "RlsPolicyError: a policy of realtime.messages could not be evaluated ({SqlState}): {Reason}")]
     private partial void PolicyFailed(string sqlState, string reason);
 
-    [LoggerMessage(3011, LogLevel.Error, "UnableToConnectToProject: the policies of realtime.messages could not be asked.")]
-    private partial void DatabaseUnreachable(Exception failure);
+    [LoggerMessage(3011, LogLevel.Warning, "UnableToConnectToProject: a private channel could not be authorized, because the database was not to be had: {Reason}")]
+    private partial void DatabaseUnreachable(string reason);
 
     [LoggerMessage(3012, LogLevel.Error, "UnableToReplayMessages: realtime.messages could not be read.")]
     private partial void ReplayFailed(Exception failure);

@@ -25,6 +25,7 @@ internal sealed partial class MessageStream : IAsyncDisposable
     private volatile TaskCompletionSource _established = NewSignal();
     private Task _running = Task.CompletedTask;
     private volatile int _walSender;
+    private bool _isLost;
 
     public MessageStream(
         NpgsqlDataSource database, string connectionString, TopicHub hub, ProjectRates rates, EmulatorLimits limits, TimeProvider time, ILogger<MessageStream> logger)
@@ -106,7 +107,12 @@ internal sealed partial class MessageStream : IAsyncDisposable
     {
         if (_established.Task.IsCompleted)
             _established = NewSignal();
-        StreamLost(failure);
+        // Once is enough: a database may be gone for hours.
+        if (_isLost)
+            StreamStillLost(failure);
+        else
+            StreamLost(failure);
+        _isLost = true;
         try
         {
             await Task.Delay(_reconnectDelay, _time, stopping).ConfigureAwait(false);
@@ -146,6 +152,9 @@ internal sealed partial class MessageStream : IAsyncDisposable
             slotSnapshotInitMode: LogicalSlotSnapshotInitMode.NoExport).ConfigureAwait(false);
         // Nothing committed from here on is missed, though the stream itself only starts below.
         _established.TrySetResult();
+        if (_isLost)
+            StreamRestored();
+        _isLost = false;
 
         var options = new PgOutputReplicationOptions(Publication, PgOutputProtocolVersion.V2, binary: true);
         await foreach (var message in connection.StartReplication(slot, options, CancellationToken.None).ConfigureAwait(false))

@@ -1,8 +1,10 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Campfire.Realtime.Emulator.Auth;
+using Campfire.Realtime.Emulator.Database;
 using Campfire.Realtime.Emulator.Hosting;
 using Campfire.Realtime.Protocol.Wire;
+using Npgsql;
 
 namespace Campfire.Realtime.Emulator.Realtime;
 

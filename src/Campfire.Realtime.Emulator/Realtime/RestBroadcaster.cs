@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using Campfire.Realtime.Emulator.Auth;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -71,13 +72,18 @@ internal sealed class RestBroadcaster(RealtimeServices services, ApiKeys keys)
     {
         try
         {
-            return JsonDocument.Parse(body.Length == 0 || !IsJson(MediaTypeOf(context.Request)) ? "{}"u8.ToArray() : body);
+            if (body.Length == 0 || !IsJson(MediaTypeOf(context.Request)))
+                return JsonDocument.Parse("{}"u8.ToArray());
+            // The parser takes text as it comes, and a WebSocket that is sent such text is closed by its client.
+            if (Utf8.IsValid(body))
+                return JsonDocument.Parse(body);
         }
         catch (JsonException)
         {
-            await AnswerAsync(context, StatusCodes.Status400BadRequest, "Malformed JSON").ConfigureAwait(false);
-            return null;
+            // Answered below.
         }
+        await AnswerAsync(context, StatusCodes.Status400BadRequest, "Malformed JSON").ConfigureAwait(false);
+        return null;
     }
 
     // Null without a content type.

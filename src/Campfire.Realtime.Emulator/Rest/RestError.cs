@@ -1,36 +1,115 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
-using Npgsql;
 
 namespace Campfire.Realtime.Emulator.Rest;
 
-// An answer in PostgREST's shape.
+// An answer in PostgREST's shape, with the codes and texts of version 14.
 internal sealed record RestError(int Status, string Code, string Message, string? Details = null, string? Hint = null, string? Challenge = null)
 {
+    private const string Schema = "public";
+
     public static RestError BodyTooLarge { get; } =
         new(StatusCodes.Status413PayloadTooLarge, "PGRST102", "The request body is larger than the emulator takes");
 
+    public static RestError InvalidPath { get; } =
+        new(StatusCodes.Status404NotFound, "PGRST125", "Invalid path specified in request URL");
+
+    public static RestError NoSchemaCache { get; } =
+        new(StatusCodes.Status503ServiceUnavailable, "PGRST002", "Could not query the database for the schema cache. Retrying.");
+
+    public static RestError PoolExhausted { get; } =
+        new(StatusCodes.Status504GatewayTimeout, "PGRST003", "Timed out acquiring connection from connection pool.");
+
+    // As a statement_timeout of the role would say it; the client's library has one of its own.
+    public static RestError StatementTimeout { get; } =
+        new(StatusCodes.Status500InternalServerError, "57014", "canceling statement due to statement timeout");
+
+    public static RestError InvalidResponseHeaders { get; } = new(
+        StatusCodes.Status500InternalServerError,
+        "PGRST111",
+        "response.headers guc must be a JSON array composed of objects with a single key and a string value");
+
+    public static RestError InvalidResponseStatus { get; } =
+        new(StatusCodes.Status500InternalServerError, "PGRST112", "response.status guc must be a valid status code");
+
+    public static RestError MaxAffectedNeedsSet { get; } = new(
+        StatusCodes.Status400BadRequest,
+        "PGRST128",
+        "Function must return SETOF or TABLE when max-affected preference is used with handling=strict");
+
+    public Dictionary<string, string> Headers { get; } = [];
+
+    // PostgREST knows it; the emulator does not.
+    public static RestError NotServed(string what, string hint) => new(
+        StatusCodes.Status501NotImplemented, "PGRST127", "Feature not implemented", $"The Campfire emulator does not serve {what}.", hint);
+
     public static RestError InvalidBody(string message) => new(StatusCodes.Status400BadRequest, "PGRST102", message);
 
-    public static RestError UndecodableToken(string message) => Unauthorized("PGRST301", message);
+    public static RestError InvalidMethod(string method) =>
+        new(StatusCodes.Status405MethodNotAllowed, "PGRST101", $"Cannot use the {method} method on RPC");
 
-    public static RestError RefusedClaims(string message) => Unauthorized("PGRST303", message);
-
-    public static RestError NoFunction(string name, IReadOnlyCollection<string> arguments)
+    public static RestError UnparsableFilter(string value)
     {
-        var list = string.Join(", ", arguments);
-        var (called, searched) = arguments.Count switch
+        var unexpected = value.Length == 0 ? "unexpected end of input" : $"unexpected \"{value[0]}\"";
+        return new RestError(
+            StatusCodes.Status400BadRequest,
+            "PGRST100",
+            $"\"failed to parse filter ({value})\" (line 1, column 1)",
+            $"{unexpected} expecting \"not\" or operator (eq, gt, ...)");
+    }
+
+    public static RestError RangeNotSatisfiable(string details) =>
+        new(StatusCodes.Status416RangeNotSatisfiable, "PGRST103", "Requested range not satisfiable", details);
+
+    public static RestError UnknownSchema(string schema) => new(
+        StatusCodes.Status406NotAcceptable, "PGRST106", $"Invalid schema: {schema}", Hint: "Only the following schemas are exposed: public, graphql_public");
+
+    public static RestError InvalidPreferences(IEnumerable<string> preferences) => new(
+        StatusCodes.Status400BadRequest,
+        "PGRST122",
+        "Invalid preferences given with handling=strict",
+        $"Invalid preferences: {string.Join(", ", preferences)}");
+
+    public static RestError NotSingular(long rows) => new(
+        StatusCodes.Status406NotAcceptable,
+        "PGRST116",
+        "Cannot coerce the result to a single JSON object",
+        string.Create(CultureInfo.InvariantCulture, $"The result contains {rows} rows"));
+
+    public static RestError MaxAffectedExceeded(long rows) => new(
+        StatusCodes.Status400BadRequest,
+        "PGRST124",
+        "Query result exceeds max-affected preference constraint",
+        string.Create(CultureInfo.InvariantCulture, $"The query affects {rows} rows"));
+
+    public static RestError UndecodableToken(string message, string? details = null) => Unauthorized("PGRST301", message, details);
+
+    public static RestError RefusedClaims(string message) => Unauthorized("PGRST303", message, details: null);
+
+    public static RestError NoFunction(string schema, string name, CallArguments arguments, string? hint)
+    {
+        var list = string.Join(", ", arguments.Names);
+        var called = arguments switch
         {
-            0 => (" without parameters", " without parameters"),
-            1 => ($"({list})", $" with parameter {list}"),
-            _ => ($"({list})", $" with parameters {list}"),
+            RawArgument => "",
+            { Names.Count: 0 } => " without parameters",
+            _ => $"({list})",
+        };
+        var searched = arguments.Names.Count == 0 ? " without parameters" : $" with parameter{(arguments.Names.Count > 1 ? "s" : "")} {list}";
+        searched = arguments switch
+        {
+            RawArgument raw => $" with a single unnamed {raw.Type} parameter",
+            JsonArguments => searched + " or with a single unnamed json/jsonb parameter",
+            _ => searched,
         };
         return new RestError(
             StatusCodes.Status404NotFound,
             "PGRST202",
-            $"Could not find the function public.{name}{called} in the schema cache",
-            $"Searched for the function public.{name}{searched} or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache.");
+            $"Could not find the function {schema}.{name}{called} in the schema cache",
+            $"Searched for the function {schema}.{name}{searched}, but no matches were found in the schema cache.",
+            arguments is RawArgument || hint is null ? null : $"Perhaps you meant to call the function {schema}.{hint}");
     }
 
     public static RestError AmbiguousFunction(IEnumerable<RestFunction> candidates) => new(
@@ -39,54 +118,35 @@ internal sealed record RestError(int Status, string Code, string Message, string
         $"Could not choose the best candidate function between: {string.Join(", ", candidates)}",
         Hint: "Try renaming the parameters or the function itself in the database so function overloading can be resolved");
 
-    public static RestError FromDatabase(PostgresException error, bool isAnonymous)
-    {
-        var status = StatusOf(error.SqlState, error.MessageText, isAnonymous);
-        return new RestError(
-            status, error.SqlState, error.MessageText, error.Detail, error.Hint, status == StatusCodes.Status401Unauthorized ? "Bearer" : null);
-    }
+    public static RestError TablesNotServed(string path) =>
+        NotServed($"{Schema} tables and views ({path}), only functions", "Call a function with /rest/v1/rpc/{function}, or use the database itself.");
 
-    public static RestError DatabaseUnreachable(string cause) => new(
-        StatusCodes.Status503ServiceUnavailable, "PGRST001", "Database client error. Retrying the connection.", cause);
+    public static RestError ConnectionFailed(string details) =>
+        new(StatusCodes.Status503ServiceUnavailable, "PGRST000", "Database connection error.", details);
 
-    public Task WriteAsync(HttpResponse response)
+    public static RestError ConnectionLost(string details) => new(
+        StatusCodes.Status503ServiceUnavailable, "PGRST001", "Database client error. Retrying the connection.", details);
+
+    public async Task WriteAsync(HttpResponse response)
     {
         response.StatusCode = Status;
         response.Headers["Proxy-Status"] = $"PostgREST; error={Code}";
         if (Challenge is not null)
             response.Headers.WWWAuthenticate = Challenge;
+        if (Status == StatusCodes.Status503ServiceUnavailable)
+            response.Headers.RetryAfter = "1";
+        foreach (var (name, value) in Headers)
+            response.Headers[name] = value;
+        if (Status is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status304NotModified)
+            return;
         var body = new JsonObject { ["code"] = Code, ["details"] = Details, ["hint"] = Hint, ["message"] = Message };
-        return HttpAnswers.WriteJsonAsync(response, body);
+        await HttpAnswers.WriteJsonAsync(response, body).ConfigureAwait(false);
     }
 
-    private static RestError Unauthorized(string code, string message) => new(
+    private static RestError Unauthorized(string code, string message, string? details) => new(
         StatusCodes.Status401Unauthorized,
         code,
         message,
+        details,
         Challenge: $"Bearer error=\"invalid_token\", error_description=\"{message}\"");
-
-    // https://docs.postgrest.org/en/v14/references/errors.html#http-status-codes
-    private static int StatusOf(string state, string message, bool isAnonymous)
-    {
-        if (state.StartsWith("PT", StringComparison.Ordinal))
-            return int.TryParse(state.AsSpan(2), out var custom) && custom is >= 200 and <= 599 ? custom : 500;
-        return state switch
-        {
-            "23503" or "23505" => 409,
-            "25006" => 405,
-            "22023" => message.StartsWith("role", StringComparison.Ordinal) && message.EndsWith("does not exist", StringComparison.Ordinal) ? 401 : 400,
-            "42501" => isAnonymous ? 401 : 403,
-            "42883" or "42P01" => 404,
-            "42P17" or "53400" or "21000" => 500,
-            "57P01" => 503,
-            "P0001" => 400,
-            _ => state[..2] switch
-            {
-                "08" or "53" => 503,
-                "0L" or "0P" or "28" => 403,
-                "09" or "25" or "2D" or "38" or "39" or "3B" or "40" or "54" or "55" or "57" or "58" or "F0" or "HV" or "P0" or "XX" => 500,
-                _ => 400,
-            },
-        };
-    }
 }

@@ -1,35 +1,36 @@
-using System.Text;
-
 namespace Campfire.Realtime.Emulator.Rest;
 
-internal sealed record RestParameter(string Name, string Type, bool IsRequired);
-
-internal sealed record RestFunction(string Name, IReadOnlyList<RestParameter> Parameters, bool ReturnsSet, bool ReturnsVoid)
+internal enum ReturnShape
 {
-    public bool Accepts(IReadOnlySet<string> arguments) =>
-        Parameters.All(parameter => !parameter.IsRequired || arguments.Contains(parameter.Name))
-        && arguments.All(argument => Parameters.Any(parameter => parameter.Name == argument));
+    Scalar,
+    Composite,
+    SetOfScalars,
+    SetOfComposites,
+}
 
-    // The body is unpacked by json_to_record, so that PostgreSQL converts every argument and words its own complaints.
-    public string CallWith(IReadOnlySet<string> arguments)
+// CastType is Type, but for the types that would cut a value to their default length of one.
+internal sealed record RestParameter(string Name, string Type, string CastType, bool IsRequired, bool IsVariadic);
+
+internal sealed record RestFunction(
+    string Name, IReadOnlyList<RestParameter> Parameters, ReturnShape Returns, bool ReturnsVoid, bool IsVolatile)
+{
+    public bool ReturnsSet => Returns is ReturnShape.SetOfScalars or ReturnShape.SetOfComposites;
+
+    public bool ReturnsScalars => Returns is ReturnShape.Scalar or ReturnShape.SetOfScalars;
+
+    public bool HasUnnamedParameter => Parameters is [{ Name: "" }];
+
+    public bool Accepts(CallArguments arguments)
     {
-        var passed = Parameters.Where(parameter => arguments.Contains(parameter.Name)).ToList();
-        var sql = new StringBuilder("select ");
-        sql.Append(ReturnsVoid ? "null::text" : ReturnsSet ? "coalesce(json_agg(result), '[]')::text" : "to_json(result)::text");
-        sql.Append(" from ");
-        if (passed.Count > 0)
-        {
-            sql.Append("json_to_record($1::json) as argument (");
-            sql.AppendJoin(", ", passed.Select(parameter => $"{Quote(parameter.Name)} {parameter.Type}"));
-            sql.Append("), lateral ");
-        }
-        sql.Append("public.").Append(Quote(Name)).Append('(');
-        sql.AppendJoin(", ", passed.Select(parameter => $"{Quote(parameter.Name)} => argument.{Quote(parameter.Name)}"));
-        return sql.Append(") as result").ToString();
+        if (Parameters.Count == 0)
+            return arguments.Names.Count == 0 && arguments is not RawArgument;
+        return Parameters.All(parameter => !parameter.IsRequired || arguments.Names.Contains(parameter.Name))
+            && arguments.Names.All(name => Parameters.Any(parameter => parameter.Name == name));
     }
+
+    // A function of one parameter without a name takes the whole body, when no other function fits its keys.
+    public bool AcceptsBody(CallArguments arguments) => HasUnnamedParameter && arguments.BodyTypes.Contains(Parameters[0].Type);
 
     public override string ToString() =>
         $"public.{Name}({string.Join(", ", Parameters.Select(parameter => $"{parameter.Name} => {parameter.Type}"))})";
-
-    private static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 }

@@ -1,190 +1,135 @@
-using System.Net.Mime;
-using System.Text;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Campfire.Realtime.Emulator.Auth;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace Campfire.Realtime.Emulator.Rest;
 
-internal sealed class RpcEndpoint(NpgsqlDataSource database, FunctionCatalog catalog, ApiKeys keys, TokenVerifier verifier)
+// /rest/v1/rpc/{function}, in the order in which PostgREST looks at a request: token, method, query, body, function.
+internal sealed partial class RpcEndpoint(
+    FunctionCaller functions,
+    FunctionCatalog catalog,
+    RestGateway gateway,
+    ApiKeys keys,
+    TokenVerifier verifier,
+    TimeProvider time,
+    ILogger<RpcEndpoint> logger)
 {
-    private const string SessionSql = """
-        select set_config('search_path', '"public", "extensions"', true),
-               set_config('request.jwt.claims', $1, true),
-               set_config('request.method', $2, true),
-               set_config('request.path', $3, true),
-               set_config('request.headers', $4, true),
-               set_config('role', $5, true)
-        """;
+    private const string Schema = "public";
+    private const string GraphQlSchema = "graphql_public";
+    private readonly ILogger _logger = logger;
 
     public async Task CallAsync(HttpContext context)
     {
-        if (await IdentifyAsync(context).ConfigureAwait(false) is not { } caller)
+        if (await gateway.AdmitAsync(context).ConfigureAwait(false) is not { } jwt)
             return;
         var name = (string)context.Request.RouteValues["function"]!;
-        var (body, arguments) = await ReadArgumentsAsync(context).ConfigureAwait(false);
-        if (body is null)
+        var error = await TryCallAsync(context, name, jwt).ConfigureAwait(false);
+        if (error is null)
             return;
+        if (error.Status is StatusCodes.Status503ServiceUnavailable or StatusCodes.Status504GatewayTimeout)
+            NotServed(name, error.Status, error.Code, error.Details);
+        await error.WriteAsync(context.Response).ConfigureAwait(false);
+    }
 
+    public async Task RefuseTableAsync(HttpContext context)
+    {
+        if (await gateway.AdmitAsync(context).ConfigureAwait(false) is null)
+            return;
+        var path = (string?)context.Request.RouteValues["rest"] ?? "";
+        var error = path.TrimEnd('/').Contains('/', StringComparison.Ordinal) ? RestError.InvalidPath : RestError.TablesNotServed(path);
+        await error.WriteAsync(context.Response).ConfigureAwait(false);
+    }
+
+    private async Task<RestError?> TryCallAsync(HttpContext context, string name, string jwt)
+    {
+        var request = context.Request;
+        var (caller, refusal) = RestCaller.Identify(request, jwt, keys, verifier, time);
+        if (caller is null)
+            return refusal;
+        var isRead = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
+        if (!isRead && !HttpMethods.IsPost(request.Method))
+            return RestError.InvalidMethod(request.Method);
+        var schema = request.Headers[isRead ? "Accept-Profile" : "Content-Profile"].ToString() is { Length: > 0 } profile ? profile : Schema;
+        if (schema is not (Schema or GraphQlSchema))
+            return RestError.UnknownSchema(schema);
+        var (query, queryError) = CallQuery.Read(request, hasArguments: isRead);
+        if (query is null)
+            return queryError;
+        var (arguments, bodyError) = isRead ? (TextArguments.From(query.Arguments), null) : await ReadBodyAsync(context).ConfigureAwait(false);
+        if (arguments is null)
+            return bodyError;
+
+        var (function, unknown) = await FindAsync(schema, name, arguments, context.RequestAborted).ConfigureAwait(false);
+        if (function is null)
+            return unknown;
+        var (mediaType, unacceptable) = MediaType.Negotiate(request.Headers.Accept);
+        if (mediaType is null)
+            return unacceptable;
+        var preferences = Preferences.Read(request.Headers["Prefer"]);
+        if (preferences is { IsStrict: true, Invalid.Count: > 0 })
+            return RestError.InvalidPreferences(preferences.Invalid);
+        if (preferences is { IsStrict: true, MaxAffected: not null } && !function.ReturnsSet)
+            return RestError.MaxAffectedNeedsSet;
+
+        var call = new FunctionCall(function, arguments, query.Range, preferences, mediaType, caller, isRead || !function.IsVolatile, HttpMethods.IsHead(request.Method));
+        var (result, failure) = await functions.CallAsync(call, request, context.RequestAborted).ConfigureAwait(false);
+        return result is null ? failure : await WriteAsync(context.Response, call, result).ConfigureAwait(false);
+    }
+
+    private static async Task<(CallArguments? Arguments, RestError? Error)> ReadBodyAsync(HttpContext context) =>
+        await RequestBody.ReadAsync(context.Request, context.RequestAborted).ConfigureAwait(false) is { } body
+            ? CallBody.Read(context.Request.ContentType, body)
+            : (null, RestError.BodyTooLarge);
+
+    private async Task<(RestFunction? Function, RestError? Error)> FindAsync(
+        string schema, string name, CallArguments arguments, CancellationToken cancellationToken)
+    {
+        if (schema != Schema)
+            return (null, RestError.NoFunction(schema, name, arguments, hint: null));
         try
         {
-            var functions = await catalog.FindAsync(name, arguments, context.RequestAborted).ConfigureAwait(false);
-            var error = functions.Count switch
+            var candidates = await catalog.FindAsync(name, arguments, cancellationToken).ConfigureAwait(false);
+            return candidates switch
             {
-                0 => RestError.NoFunction(name, arguments),
-                1 => null,
-                _ => RestError.AmbiguousFunction(functions),
+                [var function] => (function, null),
+                [] => (null, RestError.NoFunction(schema, name, arguments, catalog.FindSimilar(name, arguments))),
+                _ => (null, RestError.AmbiguousFunction(candidates)),
             };
-            if (error is not null)
-                await error.WriteAsync(context.Response).ConfigureAwait(false);
-            else
-                await CallAsync(context, caller, functions[0], body, arguments).ConfigureAwait(false);
         }
-        catch (PostgresException refused)
+        catch (NpgsqlException)
         {
-            await RestError.FromDatabase(refused, caller.IsAnonymous).WriteAsync(context.Response).ConfigureAwait(false);
-        }
-        catch (NpgsqlException unreachable)
-        {
-            await RestError.DatabaseUnreachable(unreachable.Message).WriteAsync(context.Response).ConfigureAwait(false);
+            return (null, RestError.NoSchemaCache);
         }
     }
 
-    public static Task RefuseTableAsync(HttpContext context) => new RestError(
-        StatusCodes.Status501NotImplemented,
-        "PGRST127",
-        "Feature not implemented",
-        "The Campfire emulator serves POST /rest/v1/rpc/{function} only, not tables and not other methods.",
-        "Call a function of schema public, or use the database itself.").WriteAsync(context.Response);
-
-    private async Task<RestCaller?> IdentifyAsync(HttpContext context)
+    private static async Task<RestError?> WriteAsync(HttpResponse response, FunctionCall call, CallResult result)
     {
-        var request = context.Request;
-        var key = request.Headers["apikey"].ToString() is { Length: > 0 } header ? header : request.Query["apikey"].ToString();
-        if (keys.ToJwt(key) is not { } jwt)
+        var status = call.Function.ReturnsVoid
+            ? StatusCodes.Status204NoContent
+            : result.Total is { } total && result.Rows < total ? StatusCodes.Status206PartialContent : StatusCodes.Status200OK;
+        if (!ResponseSettings.TryRead(result, out var settings, out var error))
+            return error;
+
+        response.StatusCode = settings.Status ?? status;
+        response.Headers.ContentRange = call.Range.ContentRange(result.Rows, result.Total);
+        if (call.Preferences.Applied is { } applied)
+            response.Headers["Preference-Applied"] = applied;
+        if (!call.Function.ReturnsVoid)
         {
-            var (message, hint) = key.Length == 0
-                ? ("No API key found in request", "No `apikey` request header or url param was found.")
-                : ("Invalid API key", "Double check your Supabase `anon` or `service_role` API key.");
-            var body = new JsonObject { ["message"] = message, ["hint"] = hint };
-            await HttpAnswers.WriteJsonAsync(context.Response, StatusCodes.Status401Unauthorized, body).ConfigureAwait(false);
+            response.ContentType = call.ResultType.ContentType;
+            response.Headers["Content-Profile"] = Schema;
+        }
+        foreach (var (name, value) in settings.Headers)
+            response.Headers[name] = value;
+        if (result.Json is not { } json || response.StatusCode is StatusCodes.Status204NoContent or StatusCodes.Status205ResetContent or StatusCodes.Status304NotModified)
             return null;
-        }
-        var (caller, error) = RestCaller.Identify(request, jwt, keys, verifier);
-        if (error is not null)
-            await error.WriteAsync(context.Response).ConfigureAwait(false);
-        return caller;
+        response.ContentLength = json.Length;
+        await response.Body.WriteAsync(json).ConfigureAwait(false);
+        return null;
     }
 
-    private static async Task<(byte[]? Body, IReadOnlySet<string> Arguments)> ReadArgumentsAsync(HttpContext context)
-    {
-        var (body, arguments, error) = await TryReadArgumentsAsync(context).ConfigureAwait(false);
-        if (error is not null)
-            await error.WriteAsync(context.Response).ConfigureAwait(false);
-        return (body, arguments);
-    }
-
-    private static async Task<(byte[]? Body, IReadOnlySet<string> Arguments, RestError? Error)> TryReadArgumentsAsync(HttpContext context)
-    {
-        var arguments = new SortedSet<string>(StringComparer.Ordinal);
-        var request = context.Request;
-        if (request.ContentType is { Length: > 0 } type && !type.StartsWith(MediaTypeNames.Application.Json, StringComparison.OrdinalIgnoreCase))
-            return (null, arguments, RestError.InvalidBody($"Content-Type not acceptable: {type}"));
-
-        if (await RequestBody.ReadAsync(request, context.RequestAborted).ConfigureAwait(false) is not { } body)
-            return (null, arguments, RestError.BodyTooLarge);
-        if (body.Length == 0)
-            return ("{}"u8.ToArray(), arguments, null);
-
-        try
-        {
-            using var document = JsonDocument.Parse(body);
-            if (document.RootElement.ValueKind == JsonValueKind.Object && JsonText.IsReadable(document.RootElement))
-            {
-                foreach (var property in document.RootElement.EnumerateObject())
-                    arguments.Add(property.Name);
-                return (body, arguments, null);
-            }
-        }
-        catch (JsonException)
-        {
-            return (null, arguments, RestError.InvalidBody("Empty or invalid json"));
-        }
-        return (null, arguments, RestError.InvalidBody("The arguments of a function are one JSON object of well-formed text"));
-    }
-
-    private async Task CallAsync(HttpContext context, RestCaller caller, RestFunction function, byte[] body, IReadOnlySet<string> arguments)
-    {
-        var connection = await database.OpenConnectionAsync(context.RequestAborted).ConfigureAwait(false);
-        await using (connection.ConfigureAwait(false))
-        {
-            var transaction = await connection.BeginTransactionAsync(context.RequestAborted).ConfigureAwait(false);
-            await using (transaction.ConfigureAwait(false))
-            {
-                var result = await ExecuteAsync(connection, transaction, context.Request, caller, function, body, arguments, context.RequestAborted)
-                    .ConfigureAwait(false);
-                await transaction.CommitAsync(context.RequestAborted).ConfigureAwait(false);
-                await WriteResultAsync(context.Response, function, result).ConfigureAwait(false);
-            }
-        }
-    }
-
-    private static async Task<byte[]?> ExecuteAsync(
-        NpgsqlConnection connection,
-        NpgsqlTransaction transaction,
-        HttpRequest request,
-        RestCaller caller,
-        RestFunction function,
-        byte[] body,
-        IReadOnlySet<string> arguments,
-        CancellationToken cancellationToken)
-    {
-        var batch = new NpgsqlBatch(connection, transaction);
-        await using (batch.ConfigureAwait(false))
-        {
-            batch.BatchCommands.Add(Session(request, caller));
-            var call = new NpgsqlBatchCommand(function.CallWith(arguments));
-            if (arguments.Count > 0)
-                call.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Encoding.UTF8.GetString(body) });
-            batch.BatchCommands.Add(call);
-
-            var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
-            {
-                await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
-                var hasRow = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                return hasRow && !reader.IsDBNull(0) ? reader.GetFieldValue<byte[]>(0) : null;
-            }
-        }
-    }
-
-    private static NpgsqlBatchCommand Session(HttpRequest request, RestCaller caller)
-    {
-        var headers = new JsonObject();
-        foreach (var (name, values) in request.Headers)
-        {
-            if (!name.Equals("Authorization", StringComparison.OrdinalIgnoreCase) && !name.Equals("apikey", StringComparison.OrdinalIgnoreCase))
-                headers[name.ToLowerInvariant()] = values.ToString();
-        }
-        var command = new NpgsqlBatchCommand(SessionSql);
-        foreach (var value in (string[])[caller.ClaimsJson, request.Method, request.Path.Value ?? "", headers.ToJsonString(), caller.Role])
-            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = value });
-        return command;
-    }
-
-    private static async Task WriteResultAsync(HttpResponse response, RestFunction function, byte[]? result)
-    {
-        if (function.ReturnsVoid)
-        {
-            response.StatusCode = StatusCodes.Status204NoContent;
-            return;
-        }
-        result ??= "null"u8.ToArray();
-        response.ContentType = HttpAnswers.Json;
-        response.ContentLength = result.Length;
-        await response.Body.WriteAsync(result).ConfigureAwait(false);
-    }
+    [LoggerMessage(3050, LogLevel.Warning, "A call of {Function} was answered {Status} {Code}, because the database was not to be had: {Reason}")]
+    private partial void NotServed(string function, int status, string code, string? reason);
 }
