@@ -89,8 +89,8 @@ public sealed class CampfireEmulator : IAsyncDisposable
         {
             if (database is not null)
                 await database.DisposeAsync().ConfigureAwait(false);
-            else
-                folder?.Release();
+            else if (folder is not null)
+                await folder.ReleaseAsync().ConfigureAwait(false);
             throw;
         }
     }

@@ -79,7 +79,7 @@ public sealed class HostingTests
     public async Task An_existing_server_is_used_when_it_is_named()
     {
         var installation = await PostgresInstallation.FindAsync(PostgresInstallation.UsualDirectories(), majorVersion: null, CancellationToken.None);
-        await using var server = await PrivateCluster.StartAsync(ClusterFolder.CreateTemporary(), installation!, CancellationToken.None);
+        await using var server = await PrivateCluster.StartAsync(permanent: null, installation!, CancellationToken.None);
 
         await using var emulator = await CampfireEmulator.StartAsync(new() { ConnectionString = server.AdminConnectionString });
 

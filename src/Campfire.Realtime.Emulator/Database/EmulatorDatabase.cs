@@ -72,10 +72,7 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         var directories = options.PostgresBinDirectory is { } chosen ? [chosen] : PostgresInstallation.UsualDirectories();
         var installation = await PostgresInstallation.FindAsync(directories, folder?.MajorVersion, cancellationToken).ConfigureAwait(false);
         if (installation is not null)
-        {
-            return await PrivateCluster.StartAsync(folder ?? ClusterFolder.CreateTemporary(), installation, cancellationToken)
-                .ConfigureAwait(false);
-        }
+            return await PrivateCluster.StartAsync(folder, installation, cancellationToken).ConfigureAwait(false);
         // A container keeps nothing between runs, and whoever names a folder wants to know that it is wrong.
         if (folder is null && options.PostgresBinDirectory is null
             && await ContainerServer.TryStartAsync(cancellationToken).ConfigureAwait(false) is { } container)

@@ -22,14 +22,18 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
 
     public async Task<int> StartAsync(CancellationToken cancellationToken)
     {
-        await WriteSettingsAsync(cancellationToken).ConfigureAwait(false);
         for (var attempt = 1; ; attempt++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
+            PrivateFile.Write(folder.LogPath, "");
+            await user.GiveAsync(folder.LogPath, cancellationToken).ConfigureAwait(false);
             var port = FreePort();
+            // Not to be cancelled halfway: a server that has not written its process id yet could not be stopped.
             var result = await user.RunAsync(
                 installation.Program("pg_ctl"),
-                ["start", "-D", folder.DataPath, "-l", folder.LogPath, "-w", "-t", "60", "-o", string.Create(CultureInfo.InvariantCulture, $"-p {port}")],
-                cancellationToken).ConfigureAwait(false);
+                ["start", "-D", folder.DataPath, "-l", folder.LogPath, "-w", "-t", "60", "-o", Settings(port)],
+                CancellationToken.None).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
             if (result.ExitCode == 0)
                 return port;
 
@@ -51,10 +55,8 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
             return;
         if (await IsOursAsync(pidFile).ConfigureAwait(false))
         {
-            await user.RunAsync(
-                installation.Program("pg_ctl"),
-                ["stop", "-D", folder.DataPath, "-m", "fast", "-w", "-t", "30"],
-                CancellationToken.None).ConfigureAwait(false);
+            if (!await StopAsync("fast").ConfigureAwait(false))
+                await StopAsync("immediate").ConfigureAwait(false);
         }
         else
         {
@@ -63,36 +65,41 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
         }
     }
 
-    private async Task WriteSettingsAsync(CancellationToken cancellationToken)
+    private async Task<bool> StopAsync(string mode)
+    {
+        var result = await user.RunAsync(
+            installation.Program("pg_ctl"), ["stop", "-D", folder.DataPath, "-m", mode, "-w", "-t", "30"], CancellationToken.None).ConfigureAwait(false);
+        return result.ExitCode == 0;
+    }
+
+    // On the command line rather than in a file, which would lie where the user that runs PostgreSQL can change it.
+    private string Settings(int port)
     {
         List<string> settings =
         [
-            "listen_addresses = '127.0.0.1'",
-            "unix_socket_directories = ''",
-            "wal_level = logical",
-            "max_connections = 100",
-            "timezone = 'UTC'",
-            "log_timezone = 'UTC'",
-            "jit = off",
+            string.Create(CultureInfo.InvariantCulture, $"port={port}"),
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "wal_level=logical",
+            "timezone=UTC",
+            "log_timezone=UTC",
+            "jit=off",
         ];
         if (folder.IsTemporary)
         {
             // The data dies with the emulator, so nothing needs to survive a power cut. synchronous_commit stays on:
-            // without it the replication stream would learn of a commit only when the WAL writer wakes up.
-            settings.AddRange(["fsync = off", "full_page_writes = off"]);
+            // without it the replication stream would learn of a commit only when the WAL writer wakes up. The folder may
+            // lie in memory, which a gigabyte of WAL would fill.
+            settings.AddRange(["fsync=off", "full_page_writes=off", "max_wal_size=128MB", "min_wal_size=32MB"]);
         }
-        var settingsPath = Path.Combine(folder.DataPath, ClusterTemplate.SettingsFile);
-        await File.WriteAllLinesAsync(settingsPath, settings, cancellationToken).ConfigureAwait(false);
-        await File.WriteAllTextAsync(folder.LogPath, "", cancellationToken).ConfigureAwait(false);
-        await user.TakeOwnershipAsync(settingsPath, cancellationToken).ConfigureAwait(false);
-        await user.TakeOwnershipAsync(folder.LogPath, cancellationToken).ConfigureAwait(false);
+        return string.Join(' ', settings.Select(setting => "-c " + setting));
     }
 
     private async Task<bool> IsOursAsync(string pidFile)
     {
         if (OperatingSystem.IsWindows())
             return true;
-        if (!int.TryParse(File.ReadLines(pidFile).FirstOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+        if (!int.TryParse(ClusterFolder.ReadStart(pidFile), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
             return false;
         var pid = id.ToString(CultureInfo.InvariantCulture);
         if (Directory.Exists("/proc/self"))
