@@ -13,11 +13,17 @@ namespace Campfire.Realtime.Emulator;
 public sealed class CampfireEmulator : IAsyncDisposable
 {
     private static readonly TimeSpan _defaultTokenLifetime = TimeSpan.FromHours(1);
+
+    // A client on the same machine answers a close frame within a millisecond, or not at all.
+    private static readonly TimeSpan _closePatience = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan _streamPatience = TimeSpan.FromSeconds(5);
+
     private readonly EmulatorSecrets _secrets;
     private readonly EmulatorDatabase _database;
     private readonly EmulatorHost _host;
     private readonly JwtSigner _signer;
     private readonly TimeProvider _time;
+    private int _isResetting;
     private int _isDisposed;
 
     private CampfireEmulator(EmulatorSecrets secrets, EmulatorDatabase database, EmulatorHost host, TimeProvider time)
@@ -135,6 +141,60 @@ public sealed class CampfireEmulator : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(claims);
         return _signer.Sign(claims);
+    }
+
+    /// <summary>Takes away what a test left behind, in milliseconds, so that the next one may use the same emulator.</summary>
+    /// <remarks>
+    /// <para>
+    /// Goes: every row of every table, Campfire's and the application's, and the stored broadcasts; sequences begin anew, and
+    /// <c>campfire.settings</c> has its defaults. Every socket is closed with 1000, and with it channels and presence; a
+    /// <c>CampfireClient</c> that is still in use connects again by itself. Planned faults and their record are cleared.
+    /// A broadcast that was on its way reaches nobody.
+    /// </para>
+    /// <para>
+    /// Stays: the schema with functions and policies, the journals of migrations, the tables of
+    /// <see cref="CampfireEmulatorOptions.TablesKeptOnReset"/>, the keys, and the tokens that were issued.
+    /// </para>
+    /// <para>Tests that share an emulator and reset it take turns.</para>
+    /// </remarks>
+    /// <param name="cancellationToken">Gives the reset up; the database is emptied as a whole or not at all.</param>
+    /// <returns>A task that ends when the emulator is as new.</returns>
+    /// <exception cref="CampfireEmulatorException">
+    /// <see cref="CampfireEmulatorErrorCode.ResetFailed"/>: a transaction that was left open held locks for five seconds, or a
+    /// table to be kept does not exist; the message names the cause and the remedy.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">Another reset is under way.</exception>
+    /// <exception cref="ObjectDisposedException">The emulator was disposed.</exception>
+    public async Task ResetAsync(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+        if (Interlocked.Exchange(ref _isResetting, 1) != 0)
+        {
+            throw new InvalidOperationException(
+                "Another reset of this emulator is under way. Tests that reset a shared emulator must not run in parallel: let them take turns, or give each an emulator of its own.");
+        }
+        try
+        {
+            // First, so that no fault keeps a socket from being closed.
+            Faults.Clear();
+            await _host.CloseSocketsAsync(_closePatience).ConfigureAwait(false);
+            var marker = "campfire-reset-" + Guid.NewGuid().ToString("N");
+            var passed = _host.PassedAsync(marker);
+            await _database.Reset.RunAsync(marker, cancellationToken).ConfigureAwait(false);
+            await passed.WaitAsync(_streamPatience, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException slow)
+        {
+            throw new CampfireEmulatorException(
+                CampfireEmulatorErrorCode.ResetFailed,
+                "The database was reset, but broadcasts of before may still arrive: the replication stream did not follow within " +
+                $"{_streamPatience.TotalSeconds:0} seconds. Await what a test writes before the reset, or start a new emulator.",
+                slow);
+        }
+        finally
+        {
+            Volatile.Write(ref _isResetting, 0);
+        }
     }
 
     /// <summary>Stops the server and removes what it does not keep. Further calls do nothing.</summary>

@@ -111,6 +111,21 @@ public sealed class EmulatorFaults
         _sockets = sockets;
     }
 
+    // As after the start: nothing planned, nothing held back, nothing recorded.
+    internal void Clear()
+    {
+        lock (_lock)
+        {
+            _injected.Clear();
+            _broadcastFaults.Clear();
+            _joinRefusals.Clear();
+            _heldBack.Clear();
+            _heldBackUntil = 0;
+            _refusesUntil = default;
+            _hasBroadcastFaults = false;
+        }
+    }
+
     internal string? TakeJoinRefusal(string subTopic)
     {
         lock (_lock)

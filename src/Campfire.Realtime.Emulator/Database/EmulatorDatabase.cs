@@ -15,6 +15,7 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         OwnerConnectionString = As("postgres", secrets.PostgresPassword);
         Admin = NpgsqlDataSource.Create(AdminConnectionString);
         Authenticator = NpgsqlDataSource.Create(As("authenticator", secrets.AuthenticatorPassword));
+        Reset = new DatabaseReset(Admin, options.TablesKeptOnReset);
         _partitions = new PartitionKeeper(Admin, options.TimeProvider, options.LoggerFactory.CreateLogger<PartitionKeeper>());
     }
 
@@ -34,6 +35,8 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
 
     // As the role that PostgREST logs in with.
     public NpgsqlDataSource Authenticator { get; }
+
+    public DatabaseReset Reset { get; }
 
     public static async Task<EmulatorDatabase> StartAsync(
         CampfireEmulatorOptions options, ClusterFolder? folder, EmulatorSecrets secrets, CancellationToken cancellationToken)
@@ -85,7 +88,9 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
     private static CampfireEmulatorException NotFound(string? searchedDirectory, int? neededVersion)
     {
         var version = neededVersion is null ? $"{PostgresInstallation.OldestMajorVersion} or newer" : $"{neededVersion}, which wrote this data directory,";
-        var message = searchedDirectory is not null
+        var message = searchedDirectory is not null && !Directory.Exists(searchedDirectory)
+            ? $"{searchedDirectory} does not exist. Name the folder that holds postgres, initdb and pg_ctl of PostgreSQL {version}, or none to have it searched."
+            : searchedDirectory is not null
             ? $"{searchedDirectory} does not hold postgres, initdb and pg_ctl of PostgreSQL {version}."
             : $"PostgreSQL {version} was not found in PATH or the usual folders. Install it " +
               "(Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17; Windows: winget install PostgreSQL.PostgreSQL.17), " +

@@ -95,6 +95,25 @@ internal sealed class EmulatorHost : IAsyncDisposable
         }
     }
 
+    // Ends every socket, whatever its client does, and with it every channel and presence.
+    public async Task CloseSocketsAsync(TimeSpan patience)
+    {
+        var closing = _realtime.Sockets.CloseAllAsync(WebSocketCloseStatus.NormalClosure);
+        try
+        {
+            // By the wall's clock: the emulated one may be standing still.
+            await closing.WaitAsync(patience, TimeProvider.System).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            _realtime.Sockets.AbortAll();
+            await closing.ConfigureAwait(false);
+        }
+    }
+
+    // To be called before the marker is emitted.
+    public Task PassedAsync(string marker) => _realtime.Stream.PassedAsync(marker);
+
     public async ValueTask DisposeAsync()
     {
         // 1012, "service restart", is how a Realtime that goes down says so.
