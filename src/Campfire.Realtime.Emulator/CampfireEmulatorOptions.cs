@@ -56,7 +56,7 @@ public sealed class CampfireEmulatorOptions
     /// application's own migrations filled in.
     /// </summary>
     /// <value>Empty by default. Campfire's and the usual migration tools' journals are kept in any case.</value>
-    public IList<string> TablesKeptOnReset { get; init; } = [];
+    public IList<string> TablesKeptOnReset { get; set; } = [];
 
     internal CampfireEmulatorOptions Validated()
     {
@@ -73,6 +73,7 @@ public sealed class CampfireEmulatorOptions
         ArgumentNullException.ThrowIfNull(TablesKeptOnReset);
         var copy = (CampfireEmulatorOptions)MemberwiseClone();
         copy.Limits = Limits.Copy();
+        copy.TablesKeptOnReset = [.. TablesKeptOnReset];
         return copy;
     }
 
