@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 using System.Text.Json.Nodes;
 using Campfire.Realtime.Emulator.Database;
 using Campfire.Realtime.TestSupport;
@@ -7,6 +8,7 @@ using Npgsql;
 namespace Campfire.Realtime.Emulator.Tests;
 
 // Where clusters live, whose they are, and what starts leave behind that were interrupted.
+[UnsupportedOSPlatform("windows")]
 [Platform(Exclude = "Win", Reason = "Owners and modes are Unix's.")]
 public sealed class ClusterHousingTests
 {
