@@ -175,13 +175,9 @@ public sealed class CampfireEmulator : IAsyncDisposable
         }
         try
         {
-            // First, so that no fault keeps a socket from being closed.
+            // First, so that no fault keeps a socket from being closed. A closing one neither receives nor is heard any more.
             Faults.Clear();
-            await _host.CloseSocketsAsync(_closePatience).ConfigureAwait(false);
-            var marker = "campfire-reset-" + Guid.NewGuid().ToString("N");
-            var passed = _host.PassedAsync(marker);
-            await _database.Reset.RunAsync(marker, cancellationToken).ConfigureAwait(false);
-            await passed.WaitAsync(_streamPatience, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+            await Task.WhenAll(_host.CloseSocketsAsync(_closePatience), EmptyDatabaseAsync(cancellationToken)).ConfigureAwait(false);
         }
         catch (TimeoutException slow)
         {
@@ -205,6 +201,14 @@ public sealed class CampfireEmulator : IAsyncDisposable
             return;
         await _host.DisposeAsync().ConfigureAwait(false);
         await _database.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task EmptyDatabaseAsync(CancellationToken cancellationToken)
+    {
+        var marker = "campfire-reset-" + Guid.NewGuid().ToString("N");
+        var passed = _host.PassedAsync(marker);
+        await _database.Reset.RunAsync(marker, cancellationToken).ConfigureAwait(false);
+        await passed.WaitAsync(_streamPatience, TimeProvider.System, cancellationToken).ConfigureAwait(false);
     }
 
     private long ExpiryIn(TimeSpan? lifetime) => (_time.GetUtcNow() + (lifetime ?? _defaultTokenLifetime)).ToUnixTimeSeconds();

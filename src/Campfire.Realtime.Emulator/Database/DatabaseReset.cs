@@ -52,7 +52,7 @@ internal sealed class DatabaseReset(NpgsqlDataSource database, IEnumerable<strin
     // The marker's arrival in the stream tells that everything stored before has passed.
     public async Task RunAsync(string marker, CancellationToken cancellationToken)
     {
-        var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
             try
@@ -65,6 +65,21 @@ internal sealed class DatabaseReset(NpgsqlDataSource database, IEnumerable<strin
             {
                 throw new CampfireEmulatorException(CampfireEmulatorErrorCode.ResetFailed, Explain(refused), refused);
             }
+        }
+    }
+
+    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (NpgsqlException unreachable)
+        {
+            throw new CampfireEmulatorException(
+                CampfireEmulatorErrorCode.ResetFailed,
+                $"The database was not reset, because it cannot be reached: {unreachable.Message} Start it again, or start a new emulator.",
+                unreachable);
         }
     }
 
