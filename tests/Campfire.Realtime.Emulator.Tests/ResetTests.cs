@@ -126,7 +126,10 @@ public sealed class ResetTests
     public async Task A_broadcast_of_before_reaches_nobody_behind_the_reset()
     {
         // Enough of them that the stream is still at it when the reset begins.
-        await ExecuteAsync("select count(realtime.send(jsonb_build_object('n', n), 'old', 'room', false)) from generate_series(1, 3000) n");
+        await ExecuteAsync("""
+            insert into realtime.messages (payload, event, topic, private, extension)
+            select jsonb_build_object('n', n), 'old', 'room', false, 'broadcast' from generate_series(1, 20000) n
+            """);
 
         await _emulator.ResetAsync();
 
