@@ -13,11 +13,17 @@ namespace Campfire.Realtime.Emulator;
 public sealed class CampfireEmulator : IAsyncDisposable
 {
     private static readonly TimeSpan _defaultTokenLifetime = TimeSpan.FromHours(1);
+
+    // A client on the same machine answers a close frame within a millisecond; who does not answer has it all the same.
+    private static readonly TimeSpan _closePatience = TimeSpan.FromMilliseconds(25);
+    private static readonly TimeSpan _streamPatience = TimeSpan.FromSeconds(5);
+
     private readonly EmulatorSecrets _secrets;
     private readonly EmulatorDatabase _database;
     private readonly EmulatorHost _host;
     private readonly JwtSigner _signer;
     private readonly TimeProvider _time;
+    private int _isResetting;
     private int _isDisposed;
 
     private CampfireEmulator(EmulatorSecrets secrets, EmulatorDatabase database, EmulatorHost host, TimeProvider time)
@@ -89,8 +95,8 @@ public sealed class CampfireEmulator : IAsyncDisposable
         {
             if (database is not null)
                 await database.DisposeAsync().ConfigureAwait(false);
-            else
-                folder?.Release();
+            else if (folder is not null)
+                await folder.ReleaseAsync().ConfigureAwait(false);
             throw;
         }
     }
@@ -137,6 +143,56 @@ public sealed class CampfireEmulator : IAsyncDisposable
         return _signer.Sign(claims);
     }
 
+    /// <summary>Takes away what a test left behind, in milliseconds, so that the next one may use the same emulator.</summary>
+    /// <remarks>
+    /// <para>
+    /// Goes: every row of every table, Campfire's and the application's, and the stored broadcasts; sequences begin anew, and
+    /// <c>campfire.settings</c> has its defaults. Every socket is closed with 1000, and with it channels and presence; a
+    /// <c>CampfireClient</c> that is still in use connects again by itself. Planned faults and their record are cleared.
+    /// A broadcast that was on its way reaches nobody.
+    /// </para>
+    /// <para>
+    /// Stays: the schema with functions and policies, the journals of migrations, the tables of
+    /// <see cref="CampfireEmulatorOptions.TablesKeptOnReset"/>, the keys, and the tokens that were issued.
+    /// </para>
+    /// <para>Tests that share an emulator and reset it take turns.</para>
+    /// </remarks>
+    /// <param name="cancellationToken">Gives the reset up; the database is emptied as a whole or not at all.</param>
+    /// <returns>A task that ends when the emulator is as new.</returns>
+    /// <exception cref="CampfireEmulatorException">
+    /// <see cref="CampfireEmulatorErrorCode.ResetFailed"/>: a transaction that was left open held locks for five seconds, or a
+    /// table to be kept does not exist; the message names the cause and the remedy.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">Another reset is under way.</exception>
+    /// <exception cref="ObjectDisposedException">The emulator was disposed.</exception>
+    public async Task ResetAsync(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+        if (Interlocked.Exchange(ref _isResetting, 1) != 0)
+        {
+            throw new InvalidOperationException(
+                "Another reset of this emulator is under way. Tests that reset a shared emulator must not run in parallel: let them take turns, or give each an emulator of its own.");
+        }
+        try
+        {
+            // First, so that no fault keeps a socket from being closed. A closing one neither receives nor is heard any more.
+            Faults.Clear();
+            await Task.WhenAll(_host.ResetAsync(_closePatience), EmptyDatabaseAsync(cancellationToken)).ConfigureAwait(false);
+        }
+        catch (TimeoutException slow)
+        {
+            throw new CampfireEmulatorException(
+                CampfireEmulatorErrorCode.ResetFailed,
+                "The database was reset, but broadcasts of before may still arrive: the replication stream did not follow within " +
+                $"{_streamPatience.TotalSeconds:0} seconds. Await what a test writes before the reset, or start a new emulator.",
+                slow);
+        }
+        finally
+        {
+            Volatile.Write(ref _isResetting, 0);
+        }
+    }
+
     /// <summary>Stops the server and removes what it does not keep. Further calls do nothing.</summary>
     /// <returns>A task that ends when nothing runs any more.</returns>
     public async ValueTask DisposeAsync()
@@ -145,6 +201,14 @@ public sealed class CampfireEmulator : IAsyncDisposable
             return;
         await _host.DisposeAsync().ConfigureAwait(false);
         await _database.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task EmptyDatabaseAsync(CancellationToken cancellationToken)
+    {
+        var marker = "campfire-reset-" + Guid.NewGuid().ToString("N");
+        var passed = _host.PassedAsync(marker);
+        await _database.Reset.RunAsync(marker, cancellationToken).ConfigureAwait(false);
+        await passed.WaitAsync(_streamPatience, TimeProvider.System, cancellationToken).ConfigureAwait(false);
     }
 
     private long ExpiryIn(TimeSpan? lifetime) => (_time.GetUtcNow() + (lifetime ?? _defaultTokenLifetime)).ToUnixTimeSeconds();

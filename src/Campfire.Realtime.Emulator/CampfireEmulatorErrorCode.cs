@@ -26,4 +26,7 @@ public enum CampfireEmulatorErrorCode
 
     /// <summary>Supabase's surroundings or the product's migrations could not be applied.</summary>
     SetupFailed,
+
+    /// <summary><see cref="CampfireEmulator.ResetAsync"/> did not come to its end; the message says what is still there.</summary>
+    ResetFailed,
 }

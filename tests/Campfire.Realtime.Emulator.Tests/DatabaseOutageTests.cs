@@ -191,7 +191,7 @@ public sealed class DatabaseOutageTests
     public async Task A_database_of_somebody_else_is_not_stopped()
     {
         var installation = await PostgresInstallation.FindAsync(PostgresInstallation.UsualDirectories(), majorVersion: null, CancellationToken.None);
-        await using var server = await PrivateCluster.StartAsync(ClusterFolder.CreateTemporary(), installation!, CancellationToken.None);
+        await using var server = await PrivateCluster.StartAsync(permanent: null, installation!, CancellationToken.None);
         await using var emulator = await CampfireEmulator.StartAsync(new() { ConnectionString = server.AdminConnectionString, ApplyMigrations = false });
 
         var failure = Assert.ThrowsAsync<InvalidOperationException>(() => emulator.Faults.StopDatabaseAsync())!;

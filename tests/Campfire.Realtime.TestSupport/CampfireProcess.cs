@@ -17,10 +17,14 @@ public sealed class CampfireProcess : IDisposable
         _standardError = process.StandardError.ReadToEndAsync();
     }
 
-    public static CampfireProcess Start(string temporaryFolder, params string[] arguments) => Start(temporaryFolder, database: null, arguments);
+    public static CampfireProcess Start(string temporaryFolder, params string[] arguments) => Start(temporaryFolder, database: null, configure: null, arguments);
+
+    // With another environment, or by way of another program.
+    public static CampfireProcess StartAs(string temporaryFolder, Action<ProcessStartInfo> configure, params string[] arguments) =>
+        Start(temporaryFolder, database: null, configure, arguments);
 
     // A database of the machine's own environment must not get into a test.
-    private static CampfireProcess Start(string temporaryFolder, string? database, string[] arguments)
+    private static CampfireProcess Start(string temporaryFolder, string? database, Action<ProcessStartInfo>? configure, string[] arguments)
     {
         var tool = Path.Combine(TestContext.CurrentContext.TestDirectory, "campfire.dll");
         var start = new ProcessStartInfo("dotnet", [tool, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
@@ -28,18 +32,19 @@ public sealed class CampfireProcess : IDisposable
         start.Environment["CAMPFIRE_SUPABASE_DB"] = database;
         // A killed runtime leaves its debugger's pipes behind, which are not what these tests look for.
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
+        configure?.Invoke(start);
         return new CampfireProcess(Process.Start(start)!);
     }
 
     public static async Task<(int ExitCode, string Output, string Error)> RunAsync(params string[] arguments)
     {
-        using var campfire = Start(Path.GetTempPath(), arguments);
+        using var campfire = Start(Path.GetTempPath(), database: null, configure: null, arguments);
         return await campfire.EndedAsync();
     }
 
     public static async Task<(int ExitCode, string Output, string Error)> RunOnAsync(string database, params string[] arguments)
     {
-        using var campfire = Start(Path.GetTempPath(), database, arguments);
+        using var campfire = Start(Path.GetTempPath(), database, configure: null, arguments);
         return await campfire.EndedAsync();
     }
 

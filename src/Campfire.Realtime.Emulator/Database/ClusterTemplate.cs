@@ -6,40 +6,67 @@ namespace Campfire.Realtime.Emulator.Database;
 // initdb and Supabase's surroundings take seconds; a copy of their result takes a fraction of one.
 internal sealed class ClusterTemplate(PostgresInstallation installation, PostgresUser user)
 {
-    public const string SettingsFile = "campfire.conf";
-
     // Raised when a change of this class makes older templates unusable.
-    private const string Format = "1";
-    private const string PasswordFile = "campfire-admin-password";
+    private const string Format = "2";
+    private const string FolderName = "campfire-emulator";
+
+    private static readonly EnumerationOptions _withoutLinks = new() { AttributesToSkip = FileAttributes.ReparsePoint, IgnoreInaccessible = false };
 
     private static string Locale => OperatingSystem.IsLinux() ? "C.UTF-8" : "C";
 
-    public static Task<string> ReadAdminPasswordAsync(ClusterFolder folder, CancellationToken cancellationToken) =>
-        File.ReadAllTextAsync(Path.Combine(folder.DataPath, PasswordFile), cancellationToken);
-
     public async Task CopyToAsync(ClusterFolder folder, CancellationToken cancellationToken)
     {
-        var template = TemplatePath();
-        if (template is not null && Directory.Exists(template))
+        // Of a start that did not get to its end.
+        await ClusterFolder.DeleteTreeAsync(folder.UnfinishedDataPath).ConfigureAwait(false);
+        if (await CacheAsync(cancellationToken).ConfigureAwait(false) is not { } cache)
         {
-            CopyDirectory(template, folder.DataPath);
+            await BuildAsync(folder, keepAs: null, cancellationToken).ConfigureAwait(false);
             return;
         }
-        await BuildAsync(folder, cancellationToken).ConfigureAwait(false);
-        if (template is not null)
-            Keep(folder.DataPath, template);
+        var template = Path.Combine(cache, TemplateName());
+        if (!Directory.Exists(template))
+        {
+            // One emulator keeps what it built; those that start meanwhile build their own rather than wait.
+            using var keeping = ClusterFolder.TryLock(template + ".lock");
+            if (!Directory.Exists(template))
+            {
+                await BuildAsync(folder, keeping is null ? null : template, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+        }
+        await CopyAsync(template, folder, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task BuildAsync(ClusterFolder folder, CancellationToken cancellationToken)
+    private async Task BuildAsync(ClusterFolder folder, string? keepAs, CancellationToken cancellationToken)
+    {
+        // Elsewhere, also for a permanent folder: a killed process must not leave a server running in it.
+        var workshop = await TemporaryClusters.CreateAsync(installation, user, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await BuildInAsync(workshop, cancellationToken).ConfigureAwait(false);
+            // Nobody may change what is copied from here on.
+            await user.TakeBackAsync(workshop.FullPath, cancellationToken).ConfigureAwait(false);
+            if (keepAs is not null)
+                await KeepAsync(workshop.FullPath, keepAs).ConfigureAwait(false);
+            await CopyAsync(workshop.FullPath, folder, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await workshop.ReleaseAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task BuildInAsync(ClusterFolder workshop, CancellationToken cancellationToken)
     {
         var password = RandomNumberGenerator.GetHexString(32, lowercase: true);
-        var passwordPath = Path.Combine(folder.FullPath, PasswordFile);
-        await WritePrivateAsync(passwordPath, password, cancellationToken).ConfigureAwait(false);
-        await user.TakeOwnershipAsync(folder.FullPath, cancellationToken).ConfigureAwait(false);
+        PrivateFile.Write(workshop.PasswordPath, password);
+        CreatePrivateDirectory(workshop.DataPath);
+        await user.GiveAsync(workshop.PasswordPath, cancellationToken).ConfigureAwait(false);
+        await user.GiveAsync(workshop.DataPath, cancellationToken).ConfigureAwait(false);
         var result = await user.RunAsync(
             installation.Program("initdb"),
             [
-                "-D", folder.DataPath, "-U", Surroundings.AdminRole, "--pwfile", passwordPath, "--auth", "scram-sha-256",
+                "-D", workshop.DataPath, "-U", Surroundings.AdminRole, "--pwfile", workshop.PasswordPath, "--auth", "scram-sha-256",
                 "--encoding", "UTF8", "--locale", Locale, "--wal-segsize", "4", "--no-sync",
             ],
             cancellationToken).ConfigureAwait(false);
@@ -49,11 +76,8 @@ internal sealed class ClusterTemplate(PostgresInstallation installation, Postgre
                 CampfireEmulatorErrorCode.PostgresDidNotStart,
                 $"initdb ({installation.BinDirectory}) could not create a database cluster: {result.Output}");
         }
-        File.Move(passwordPath, Path.Combine(folder.DataPath, PasswordFile));
-        await File.AppendAllTextAsync(
-            Path.Combine(folder.DataPath, "postgresql.conf"), $"\ninclude = '{SettingsFile}'\n", cancellationToken).ConfigureAwait(false);
 
-        var postmaster = new PostmasterProcess(folder, installation, user);
+        var postmaster = new PostmasterProcess(workshop, installation, user);
         await using (postmaster.ConfigureAwait(false))
         {
             var port = await postmaster.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -61,7 +85,51 @@ internal sealed class ClusterTemplate(PostgresInstallation installation, Postgre
         }
     }
 
-    private string? TemplatePath()
+    private static async Task KeepAsync(string source, string template)
+    {
+        // Only a whole template ever carries the final name.
+        var unfinished = template + ".unfinished";
+        try
+        {
+            await ClusterFolder.DeleteTreeAsync(unfinished).ConfigureAwait(false);
+            CreatePrivateDirectory(unfinished);
+            CopyDirectory(Path.Combine(source, "data"), Path.Combine(unfinished, "data"));
+            File.Copy(Path.Combine(source, "admin-password"), Path.Combine(unfinished, "admin-password"));
+            Directory.Move(unfinished, template);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            // The cache cannot be written, or the disk is full: the next start takes longer, no more.
+            return;
+        }
+    }
+
+    private async Task CopyAsync(string source, ClusterFolder folder, CancellationToken cancellationToken)
+    {
+        CopyDirectory(Path.Combine(source, "data"), folder.UnfinishedDataPath);
+        PrivateFile.Write(
+            folder.PasswordPath,
+            await File.ReadAllTextAsync(Path.Combine(source, "admin-password"), cancellationToken).ConfigureAwait(false));
+        await user.GiveAsync(folder.UnfinishedDataPath, cancellationToken).ConfigureAwait(false);
+        if (!folder.IsTemporary)
+        {
+            await user.EnsureCanEnterAsync(folder.FullPath, cancellationToken).ConfigureAwait(false);
+            // What is meant to last must have reached the disk before it counts as whole.
+            await user.RunAsync(installation.Program("initdb"), ["--sync-only", "-D", folder.UnfinishedDataPath], cancellationToken)
+                .ConfigureAwait(false);
+        }
+        folder.Complete();
+    }
+
+    private string TemplateName()
+    {
+        var identity = $"{Format}\n{installation.FullVersion}\n{Locale}\n{Surroundings.Checksum}";
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(identity)))[..16];
+        return $"pg{installation.MajorVersion}-{hash}";
+    }
+
+    // Null where nothing can be kept.
+    private static async Task<string?> CacheAsync(CancellationToken cancellationToken)
     {
         var caches = OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
             : Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } configured ? configured
@@ -69,47 +137,37 @@ internal sealed class ClusterTemplate(PostgresInstallation installation, Postgre
             : "";
         if (caches.Length == 0)
             return null;
-        var identity = $"{Format}\n{installation.FullVersion}\n{Locale}\n{Surroundings.Checksum}";
-        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(identity)))[..16];
-        return Path.Combine(caches, "campfire-emulator", $"pg{installation.MajorVersion}-{hash}");
-    }
-
-    private static void Keep(string data, string template)
-    {
-        // Only a whole template ever carries the final name, however many emulators build one at a time.
-        var staging = $"{template}.{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
+        var path = Path.Combine(caches, FolderName);
         try
         {
-            CopyDirectory(data, staging);
-            Directory.Move(staging, template);
+            if (!Directory.Exists(path))
+                CreatePrivateDirectory(path);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            // Another emulator was first, or the cache cannot be written: the next start takes longer, no more.
-            if (Directory.Exists(staging))
-                Directory.Delete(staging, recursive: true);
+            return null;
         }
+        // sudo may keep the HOME of a user, who could then choose what root copies.
+        return !OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess
+            && await FolderTrust.ExamineAsync(path, cancellationToken).ConfigureAwait(false) is not { IsOwn: true }
+                ? null
+                : path;
     }
 
     private static void CopyDirectory(string source, string target)
     {
-        if (OperatingSystem.IsWindows())
-            Directory.CreateDirectory(target);
-        else
-            Directory.CreateDirectory(target, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        foreach (var file in Directory.EnumerateFiles(source))
+        CreatePrivateDirectory(target);
+        foreach (var file in Directory.EnumerateFiles(source, "*", _withoutLinks))
             File.Copy(file, Path.Combine(target, Path.GetFileName(file)));
-        foreach (var directory in Directory.EnumerateDirectories(source))
+        foreach (var directory in Directory.EnumerateDirectories(source, "*", _withoutLinks))
             CopyDirectory(directory, Path.Combine(target, Path.GetFileName(directory)));
     }
 
-    private static async Task WritePrivateAsync(string path, string text, CancellationToken cancellationToken)
+    private static void CreatePrivateDirectory(string path)
     {
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.Asynchronous };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        var file = new FileStream(path, options);
-        await using (file.ConfigureAwait(false))
-            await file.WriteAsync(Encoding.ASCII.GetBytes(text), cancellationToken).ConfigureAwait(false);
+        if (OperatingSystem.IsWindows())
+            Directory.CreateDirectory(path);
+        else
+            Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 }

@@ -44,6 +44,8 @@ internal static class Command
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
+            // What it was writing, the caller may remove now.
+            await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
             throw;
         }
         output.Append(await standardOutput.ConfigureAwait(false)).Append(await standardError.ConfigureAwait(false));

@@ -19,6 +19,7 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         {
             MaxPoolSize = 40,
         }.ConnectionString);
+        Reset = new DatabaseReset(Admin, options.TablesKeptOnReset);
         _partitions = new PartitionKeeper(Admin, options.TimeProvider, options.LoggerFactory.CreateLogger<PartitionKeeper>());
     }
 
@@ -38,6 +39,8 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
 
     // As the role that PostgREST logs in with.
     public NpgsqlDataSource Authenticator { get; }
+
+    public DatabaseReset Reset { get; }
 
     public static async Task<EmulatorDatabase> StartAsync(
         CampfireEmulatorOptions options, ClusterFolder? folder, EmulatorSecrets secrets, CancellationToken cancellationToken)
@@ -94,10 +97,7 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         var directories = options.PostgresBinDirectory is { } chosen ? [chosen] : PostgresInstallation.UsualDirectories();
         var installation = await PostgresInstallation.FindAsync(directories, folder?.MajorVersion, cancellationToken).ConfigureAwait(false);
         if (installation is not null)
-        {
-            return await PrivateCluster.StartAsync(folder ?? ClusterFolder.CreateTemporary(), installation, cancellationToken)
-                .ConfigureAwait(false);
-        }
+            return await PrivateCluster.StartAsync(folder, installation, cancellationToken).ConfigureAwait(false);
         // A container keeps nothing between runs, and whoever names a folder wants to know that it is wrong.
         if (folder is null && options.PostgresBinDirectory is null
             && await ContainerServer.TryStartAsync(cancellationToken).ConfigureAwait(false) is { } container)
@@ -110,7 +110,9 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
     private static CampfireEmulatorException NotFound(string? searchedDirectory, int? neededVersion)
     {
         var version = neededVersion is null ? $"{PostgresInstallation.OldestMajorVersion} or newer" : $"{neededVersion}, which wrote this data directory,";
-        var message = searchedDirectory is not null
+        var message = searchedDirectory is not null && !Directory.Exists(searchedDirectory)
+            ? $"{searchedDirectory} does not exist. Name the folder that holds postgres, initdb and pg_ctl of PostgreSQL {version}, or none to have it searched."
+            : searchedDirectory is not null
             ? $"{searchedDirectory} does not hold postgres, initdb and pg_ctl of PostgreSQL {version}."
             : $"PostgreSQL {version} was not found in PATH or the usual folders. Install it " +
               "(Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17; Windows: winget install PostgreSQL.PostgreSQL.17), " +

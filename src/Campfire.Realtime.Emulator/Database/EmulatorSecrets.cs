@@ -14,6 +14,7 @@ internal sealed record EmulatorSecrets(
     string AuthenticatorPassword)
 {
     public const string FileName = "emulator.json";
+    public const string UnfinishedFileName = FileName + ".unfinished";
 
     // The issued keys outlive any folder they are kept in.
     private static readonly TimeSpan _keyLifetime = TimeSpan.FromDays(3650);
@@ -63,11 +64,10 @@ internal sealed record EmulatorSecrets(
             }
         }
         var created = Create(time);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        using var file = new FileStream(path, options);
-        JsonSerializer.Serialize(file, created);
+        // Whole or not there: half a file would make the folder useless.
+        var unfinished = Path.Combine(directory, UnfinishedFileName);
+        PrivateFile.Write(unfinished, JsonSerializer.Serialize(created));
+        File.Move(unfinished, path);
         return created;
     }
 

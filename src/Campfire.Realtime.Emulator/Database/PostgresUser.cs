@@ -38,18 +38,12 @@ internal sealed class PostgresUser
             : Command.RunAsync(_launcher[0], [.. _launcher[1..], program, .. arguments], cancellationToken);
     }
 
-    public async Task TakeOwnershipAsync(string directory, CancellationToken cancellationToken)
-    {
-        if (_name is null)
-            return;
-        var result = await Command.RunAsync("chown", ["-R", $"{_name}:{GroupOf(_name)}", directory], cancellationToken).ConfigureAwait(false);
-        if (result.ExitCode != 0)
-        {
-            throw new CampfireEmulatorException(
-                CampfireEmulatorErrorCode.DataDirectoryUnusable,
-                $"The folder {directory} could not be given to the user {_name}, who runs PostgreSQL: {result.Output}");
-        }
-    }
+    // Gives a file or folder of the emulator's to the user that runs PostgreSQL.
+    public Task GiveAsync(string path, CancellationToken cancellationToken) =>
+        _name is null ? Task.CompletedTask : ChangeOwnerAsync(path, $"{_name}:{GroupOf(_name)}", cancellationToken);
+
+    public Task TakeBackAsync(string path, CancellationToken cancellationToken) =>
+        _name is null ? Task.CompletedTask : ChangeOwnerAsync(path, "0:0", cancellationToken);
 
     public async Task EnsureCanEnterAsync(string directory, CancellationToken cancellationToken)
     {
@@ -61,7 +55,18 @@ internal sealed class PostgresUser
             throw new CampfireEmulatorException(
                 CampfireEmulatorErrorCode.DataDirectoryUnusable,
                 $"The user {_name}, who runs PostgreSQL because this process is root, cannot enter {directory}. " +
-                "Choose a folder whose parents are open to others, for example below /var/lib or /srv.");
+                "Choose a folder whose parents are open to others, for example below /var/lib or /srv; for a temporary database, unset TMPDIR.");
+        }
+    }
+
+    private static async Task ChangeOwnerAsync(string path, string owner, CancellationToken cancellationToken)
+    {
+        // -h: a link is given away itself, not what it leads to.
+        var result = await Command.RunAsync("chown", ["-R", "-h", owner, path], cancellationToken).ConfigureAwait(false);
+        if (result.ExitCode != 0)
+        {
+            throw new CampfireEmulatorException(
+                CampfireEmulatorErrorCode.DataDirectoryUnusable, $"{path} could not be given to the user {owner}: {result.Output}");
         }
     }
 

@@ -22,11 +22,14 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
 
     public async Task<int> StartAsync(CancellationToken cancellationToken)
     {
-        await WriteSettingsAsync(cancellationToken).ConfigureAwait(false);
         for (var attempt = 1; ; attempt++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
+            PrivateFile.Write(folder.LogPath, "");
+            await user.GiveAsync(folder.LogPath, cancellationToken).ConfigureAwait(false);
             var port = FreePort();
-            var result = await StartOnAsync(port, cancellationToken).ConfigureAwait(false);
+            var result = await StartOnAsync(port).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
             if (result.ExitCode == 0)
                 return port;
 
@@ -41,15 +44,14 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
     // As a server goes that is killed: nobody is told, and whatever was committed is still there at the next start.
     public async Task StopAbruptlyAsync(CancellationToken cancellationToken)
     {
-        var result = await user.RunAsync(
-            installation.Program("pg_ctl"), ["stop", "-D", folder.DataPath, "-m", "immediate", "-w", "-t", "30"], cancellationToken).ConfigureAwait(false);
+        var result = await StopAsync("immediate", cancellationToken).ConfigureAwait(false);
         if (result.ExitCode != 0)
             throw new InvalidOperationException($"PostgreSQL ({installation.BinDirectory}) could not be stopped: {result.Output}");
     }
 
     public async Task StartAgainAsync(int port, CancellationToken cancellationToken)
     {
-        var result = await StartOnAsync(port, cancellationToken).ConfigureAwait(false);
+        var result = await StartOnAsync(port).ConfigureAwait(false);
         if (result.ExitCode != 0)
             throw DidNotStart(await File.ReadAllLinesAsync(folder.LogPath, cancellationToken).ConfigureAwait(false), result);
     }
@@ -61,10 +63,8 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
             return;
         if (await IsOursAsync(pidFile).ConfigureAwait(false))
         {
-            await user.RunAsync(
-                installation.Program("pg_ctl"),
-                ["stop", "-D", folder.DataPath, "-m", "fast", "-w", "-t", "30"],
-                CancellationToken.None).ConfigureAwait(false);
+            if ((await StopAsync("fast", CancellationToken.None).ConfigureAwait(false)).ExitCode != 0)
+                await StopAsync("immediate", CancellationToken.None).ConfigureAwait(false);
         }
         else
         {
@@ -73,10 +73,11 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
         }
     }
 
-    private Task<CommandResult> StartOnAsync(int port, CancellationToken cancellationToken) => user.RunAsync(
+    // Not to be cancelled halfway: a server that has not written its process id yet could not be stopped.
+    private Task<CommandResult> StartOnAsync(int port) => user.RunAsync(
         installation.Program("pg_ctl"),
-        ["start", "-D", folder.DataPath, "-l", folder.LogPath, "-w", "-t", "60", "-o", string.Create(CultureInfo.InvariantCulture, $"-p {port}")],
-        cancellationToken);
+        ["start", "-D", folder.DataPath, "-l", folder.LogPath, "-w", "-t", "60", "-o", Settings(port)],
+        CancellationToken.None);
 
     private CampfireEmulatorException DidNotStart(string[] log, CommandResult result)
     {
@@ -86,36 +87,37 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
             $"PostgreSQL ({installation.BinDirectory}) did not start. Its last log lines:{Environment.NewLine}{lastLines}");
     }
 
-    private async Task WriteSettingsAsync(CancellationToken cancellationToken)
+    private Task<CommandResult> StopAsync(string mode, CancellationToken cancellationToken) => user.RunAsync(
+        installation.Program("pg_ctl"), ["stop", "-D", folder.DataPath, "-m", mode, "-w", "-t", "30"], cancellationToken);
+
+    // On the command line rather than in a file, which would lie where the user that runs PostgreSQL can change it.
+    private string Settings(int port)
     {
         List<string> settings =
         [
-            "listen_addresses = '127.0.0.1'",
-            "unix_socket_directories = ''",
-            "wal_level = logical",
-            "max_connections = 100",
-            "timezone = 'UTC'",
-            "log_timezone = 'UTC'",
-            "jit = off",
+            string.Create(CultureInfo.InvariantCulture, $"port={port}"),
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "wal_level=logical",
+            "timezone=UTC",
+            "log_timezone=UTC",
+            "jit=off",
         ];
         if (folder.IsTemporary)
         {
             // The data dies with the emulator, so nothing needs to survive a power cut. synchronous_commit stays on:
-            // without it the replication stream would learn of a commit only when the WAL writer wakes up.
-            settings.AddRange(["fsync = off", "full_page_writes = off"]);
+            // without it the replication stream would learn of a commit only when the WAL writer wakes up. The folder may
+            // lie in memory, which a gigabyte of WAL would fill.
+            settings.AddRange(["fsync=off", "full_page_writes=off", "max_wal_size=128MB", "min_wal_size=32MB"]);
         }
-        var settingsPath = Path.Combine(folder.DataPath, ClusterTemplate.SettingsFile);
-        await File.WriteAllLinesAsync(settingsPath, settings, cancellationToken).ConfigureAwait(false);
-        await File.WriteAllTextAsync(folder.LogPath, "", cancellationToken).ConfigureAwait(false);
-        await user.TakeOwnershipAsync(settingsPath, cancellationToken).ConfigureAwait(false);
-        await user.TakeOwnershipAsync(folder.LogPath, cancellationToken).ConfigureAwait(false);
+        return string.Join(' ', settings.Select(setting => "-c " + setting));
     }
 
     private async Task<bool> IsOursAsync(string pidFile)
     {
         if (OperatingSystem.IsWindows())
             return true;
-        if (!int.TryParse(File.ReadLines(pidFile).FirstOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+        if (!int.TryParse(ClusterFolder.ReadStart(pidFile), NumberStyles.None, CultureInfo.InvariantCulture, out var id))
             return false;
         var pid = id.ToString(CultureInfo.InvariantCulture);
         if (Directory.Exists("/proc/self"))

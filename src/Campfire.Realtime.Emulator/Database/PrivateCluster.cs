@@ -17,16 +17,17 @@ internal sealed class PrivateCluster : IDatabaseServer
 
     public string AdminConnectionString { get; private set; } = "";
 
-    // Takes the folder over, also when it fails.
+    // Takes the folder over, also when it fails; null for a temporary one.
     public static async Task<PrivateCluster> StartAsync(
-        ClusterFolder folder, PostgresInstallation installation, CancellationToken cancellationToken)
+        ClusterFolder? permanent, PostgresInstallation installation, CancellationToken cancellationToken)
     {
+        var folder = permanent;
         PrivateCluster? cluster = null;
         try
         {
             var user = PostgresUser.Choose();
+            folder ??= await TemporaryClusters.CreateAsync(installation, user, cancellationToken).ConfigureAwait(false);
             cluster = new PrivateCluster(folder, new PostmasterProcess(folder, installation, user));
-            await RemoveAbandonedAsync(folder, installation, user, cancellationToken).ConfigureAwait(false);
             await cluster.StartAsync(new ClusterTemplate(installation, user), user, cancellationToken).ConfigureAwait(false);
             AppDomain.CurrentDomain.ProcessExit += cluster.OnProcessExit;
             return cluster;
@@ -35,8 +36,8 @@ internal sealed class PrivateCluster : IDatabaseServer
         {
             if (cluster is not null)
                 await cluster.DisposeAsync().ConfigureAwait(false);
-            else
-                folder.Release();
+            else if (folder is not null)
+                await folder.ReleaseAsync().ConfigureAwait(false);
             throw;
         }
     }
@@ -47,7 +48,7 @@ internal sealed class PrivateCluster : IDatabaseServer
             return;
         AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
         await _postmaster.DisposeAsync().ConfigureAwait(false);
-        _folder.Release();
+        await _folder.ReleaseAsync().ConfigureAwait(false);
         _switching.Dispose();
     }
 
@@ -83,39 +84,31 @@ internal sealed class PrivateCluster : IDatabaseServer
     {
         if (_folder.HasData)
         {
+            await user.EnsureCanEnterAsync(_folder.FullPath, cancellationToken).ConfigureAwait(false);
             // Its last owner may have died without stopping the server.
             await _postmaster.DisposeAsync().ConfigureAwait(false);
         }
         else
         {
             await template.CopyToAsync(_folder, cancellationToken).ConfigureAwait(false);
-            await user.TakeOwnershipAsync(_folder.IsTemporary ? _folder.FullPath : _folder.DataPath, cancellationToken).ConfigureAwait(false);
         }
-        if (!_folder.IsTemporary)
-            await user.EnsureCanEnterAsync(_folder.FullPath, cancellationToken).ConfigureAwait(false);
-        var password = await ClusterTemplate.ReadAdminPasswordAsync(_folder, cancellationToken).ConfigureAwait(false);
+        var password = await ReadPasswordAsync(cancellationToken).ConfigureAwait(false);
         _port = await _postmaster.StartAsync(cancellationToken).ConfigureAwait(false);
         AdminConnectionString = PostmasterProcess.AdminConnection(_port, password);
     }
 
-    private static async Task RemoveAbandonedAsync(
-        ClusterFolder own, PostgresInstallation installation, PostgresUser user, CancellationToken cancellationToken)
+    private async Task<string> ReadPasswordAsync(CancellationToken cancellationToken)
     {
-        if (!own.IsLockedForOthers())
-            return;
-        foreach (var abandoned in ClusterFolder.TakeAbandoned())
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            try
-            {
-                await new PostmasterProcess(abandoned, installation, user).DisposeAsync().ConfigureAwait(false);
-                abandoned.Release();
-            }
-            catch (Exception failure) when (failure is UnauthorizedAccessException or IOException)
-            {
-                // It belongs to another user, whose next emulator will remove it.
-                abandoned.Unlock();
-            }
+            return await File.ReadAllTextAsync(_folder.PasswordPath, cancellationToken).ConfigureAwait(false);
+        }
+        catch (FileNotFoundException missing)
+        {
+            throw new CampfireEmulatorException(
+                CampfireEmulatorErrorCode.DataDirectoryUnusable,
+                $"{_folder.PasswordPath} is missing, so nobody can log in to the database in this folder any more. Choose another folder.",
+                missing);
         }
     }
 }

@@ -22,23 +22,32 @@ internal static class Surroundings
         await using (connection.ConfigureAwait(false))
         {
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-            foreach (var (name, sql) in _scripts.Value)
+            // All or nothing: half of it would be neither a new server nor one of ours.
+            var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
             {
-                var command = new NpgsqlCommand(sql, connection);
-                await using (command.ConfigureAwait(false))
-                {
-                    try
-                    {
-                        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-                    }
-                    catch (PostgresException refused)
-                    {
-                        throw new CampfireEmulatorException(
-                            CampfireEmulatorErrorCode.SetupFailed,
-                            $"Supabase's surroundings could not be created ({name}, {refused.SqlState}): {refused.MessageText}",
-                            refused);
-                    }
-                }
+                foreach (var (name, sql) in _scripts.Value)
+                    await RunAsync(connection, name, sql, cancellationToken).ConfigureAwait(false);
+                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static async Task RunAsync(NpgsqlConnection connection, string name, string sql, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand(sql, connection);
+        await using (command.ConfigureAwait(false))
+        {
+            try
+            {
+                await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (PostgresException refused)
+            {
+                throw new CampfireEmulatorException(
+                    CampfireEmulatorErrorCode.SetupFailed,
+                    $"Supabase's surroundings could not be created ({name}, {refused.SqlState}): {refused.MessageText}",
+                    refused);
             }
         }
     }

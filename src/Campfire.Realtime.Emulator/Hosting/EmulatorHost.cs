@@ -108,6 +108,26 @@ internal sealed class EmulatorHost : IAsyncDisposable
         }
     }
 
+    // Ends every socket, whatever its client does, and with it every channel and presence; then nothing has been counted.
+    public async Task ResetAsync(TimeSpan patience)
+    {
+        var closing = _realtime.Sockets.CloseAllAsync(WebSocketCloseStatus.NormalClosure);
+        try
+        {
+            // By the wall's clock: the emulated one may be standing still.
+            await closing.WaitAsync(patience, TimeProvider.System).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            _realtime.Sockets.AbortAll();
+            await closing.ConfigureAwait(false);
+        }
+        _realtime.Rates.Clear();
+    }
+
+    // To be called before the marker is emitted.
+    public Task PassedAsync(string marker) => _realtime.Stream.PassedAsync(marker);
+
     public async ValueTask DisposeAsync()
     {
         // What a fault keeps silent or delays would keep this waiting.

@@ -24,6 +24,7 @@ internal sealed partial class MessageStream : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private volatile TaskCompletionSource _established = NewSignal();
     private Task _running = Task.CompletedTask;
+    private volatile Marker? _marker;
     private volatile int _walSender;
     private bool _isLost;
 
@@ -47,6 +48,18 @@ internal sealed partial class MessageStream : IAsyncDisposable
         _running = RunAsync(_stopping.Token);
         var first = await Task.WhenAny(_established.Task, _running).WaitAsync(cancellationToken).ConfigureAwait(false);
         await first.ConfigureAwait(false);
+    }
+
+    // To be called before the marker is emitted, one at a time. The task ends when everything that was committed before it
+    // has been delivered, or never will be.
+    public Task PassedAsync(string name)
+    {
+        var marker = new Marker(name, NewSignal());
+        _marker = marker;
+        Interlocked.MemoryBarrier();
+        if (_walSender == 0 || !_established.Task.IsCompleted)
+            marker.Passed.TrySetResult();
+        return marker.Passed.Task;
     }
 
     public async ValueTask DisposeAsync()
@@ -139,6 +152,9 @@ internal sealed partial class MessageStream : IAsyncDisposable
             finally
             {
                 _walSender = 0;
+                // The next stream begins behind whatever this one did not see.
+                Interlocked.MemoryBarrier();
+                _marker?.Passed.TrySetResult();
             }
         }
     }
@@ -156,11 +172,13 @@ internal sealed partial class MessageStream : IAsyncDisposable
             StreamRestored();
         _isLost = false;
 
-        var options = new PgOutputReplicationOptions(Publication, PgOutputProtocolVersion.V2, binary: true);
+        var options = new PgOutputReplicationOptions(Publication, PgOutputProtocolVersion.V2, binary: true, messages: true);
         await foreach (var message in connection.StartReplication(slot, options, CancellationToken.None).ConfigureAwait(false))
         {
             if (message is InsertMessage insert)
                 await PublishAsync(insert).ConfigureAwait(false);
+            else if (message is LogicalDecodingMessage marker && _marker is { } awaited && awaited.Name == marker.Prefix)
+                awaited.Passed.TrySetResult();
             connection.SetReplicationStatus(message.WalEnd);
         }
     }
@@ -222,4 +240,6 @@ internal sealed partial class MessageStream : IAsyncDisposable
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private sealed record Marker(string Name, TaskCompletionSource Passed);
 }

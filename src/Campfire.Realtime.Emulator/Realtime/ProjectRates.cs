@@ -7,4 +7,10 @@ internal sealed class ProjectRates(EmulatorLimits limits, TimeProvider time)
     public RollingRate Events { get; } = new(limits.MaxEventsPerSecond, time);
 
     public RollingRate Joins { get; } = new(limits.MaxJoinsPerSecond, time);
+
+    public void Clear()
+    {
+        Events.Clear();
+        Joins.Clear();
+    }
 }

@@ -38,6 +38,16 @@ internal sealed class RollingRate(int maxPerSecond, TimeProvider time)
         }
     }
 
+    public void Clear()
+    {
+        lock (_lock)
+        {
+            _ticks.Clear();
+            _startedAt = null;
+            (_ticksEnded, _current, _mean) = (0, 0, 0);
+        }
+    }
+
     // What a tick held is only put away when somebody counts or asks, so nothing has to run for it.
     private void EndTicks()
     {

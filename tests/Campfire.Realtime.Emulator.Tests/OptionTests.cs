@@ -1,0 +1,113 @@
+using Campfire.Realtime.TestSupport;
+
+namespace Campfire.Realtime.Emulator.Tests;
+
+// Every wrong value is refused before anything is started, and told by its name.
+public sealed class OptionTests
+{
+    private static readonly TestCaseData<CampfireEmulatorOptions, string>[] _outOfRange =
+    [
+        new(new() { Port = -1 }, "Port"),
+        new(new() { Port = 65536 }, "Port"),
+        new(new() { Delays = new(TimeSpan.FromSeconds(-1), TimeSpan.Zero) }, "JoinError"),
+        new(new() { Delays = new(TimeSpan.Zero, Timeout.InfiniteTimeSpan) }, "UpgradeError"),
+        new(new() { Delays = new(TimeSpan.MaxValue, TimeSpan.Zero) }, "JoinError"),
+        new(new() { Limits = { MaxConcurrentUsers = -1 } }, "MaxConcurrentUsers"),
+        new(new() { Limits = { MaxChannelsPerClient = -1 } }, "MaxChannelsPerClient"),
+        new(new() { Limits = { MaxClientPresenceEventsPerWindow = -1 } }, "MaxClientPresenceEventsPerWindow"),
+        new(new() { Limits = { MaxEventsPerSecond = 0 } }, "MaxEventsPerSecond"),
+        new(new() { Limits = { MaxJoinsPerSecond = 0 } }, "MaxJoinsPerSecond"),
+        new(new() { Limits = { MaxPayloadSizeInKilobytes = 0 } }, "MaxPayloadSizeInKilobytes"),
+        new(new() { Limits = { MaxPayloadSizeInKilobytes = int.MaxValue } }, "MaxPayloadSizeInKilobytes"),
+        new(new() { Limits = { MaxQueuedFramesPerSocket = 0 } }, "MaxQueuedFramesPerSocket"),
+        new(new() { Limits = { ClientPresenceWindow = TimeSpan.Zero } }, "ClientPresenceWindow"),
+        new(new() { Limits = { IdleTimeout = TimeSpan.FromSeconds(-1) } }, "IdleTimeout"),
+        new(new() { Limits = { IdleTimeout = TimeSpan.MaxValue } }, "IdleTimeout"),
+    ];
+
+    private static readonly TestCaseData<CampfireEmulatorOptions, string>[] _contradictory =
+    [
+        new(new() { ConnectionString = "" }, "ConnectionString is empty"),
+        new(new() { ConnectionString = " " }, "ConnectionString is empty"),
+        new(new() { DataDirectory = "" }, "DataDirectory is empty"),
+        new(new() { PostgresBinDirectory = "" }, "PostgresBinDirectory is empty"),
+        new(new() { ConnectionString = "Host=x", DataDirectory = "y" }, "DataDirectory and ConnectionString exclude each other"),
+        new(new() { ConnectionString = "Host=x", PostgresBinDirectory = "y" }, "PostgresBinDirectory and ConnectionString exclude each other"),
+    ];
+
+    private static readonly TestCaseData<CampfireEmulatorOptions, string>[] _missing =
+    [
+        new(new() { Delays = null! }, "Delays"),
+        new(new() { Limits = null! }, "Limits"),
+        new(new() { LoggerFactory = null! }, "LoggerFactory"),
+        new(new() { TimeProvider = null! }, "TimeProvider"),
+        new(new() { TablesKeptOnReset = null! }, "TablesKeptOnReset"),
+    ];
+
+    [TestCaseSource(nameof(_outOfRange))]
+    public void A_value_out_of_range_is_told_with_the_range(CampfireEmulatorOptions options, string name)
+    {
+        var failure = Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => CampfireEmulator.StartAsync(options))!;
+
+        Assert.That(failure.ParamName, Is.EqualTo(name));
+    }
+
+    [TestCaseSource(nameof(_contradictory))]
+    public void An_empty_or_contradictory_value_is_told_with_the_remedy(CampfireEmulatorOptions options, string message) =>
+        Assert.That(() => CampfireEmulator.StartAsync(options), Throws.ArgumentException.With.Message.Contain(message));
+
+    [TestCaseSource(nameof(_missing))]
+    public void A_null_is_told_by_its_name(CampfireEmulatorOptions options, string name) =>
+        Assert.That(() => CampfireEmulator.StartAsync(options), Throws.ArgumentNullException.With.Property("ParamName").EqualTo(name));
+
+    [Test]
+    public void A_data_directory_that_is_a_file_is_told()
+    {
+        using var folder = new TemporaryFolder();
+        var file = Path.Combine(folder.FullPath, "thesis.txt");
+        File.WriteAllText(file, "years of work");
+
+        var failure = Assert.ThrowsAsync<CampfireEmulatorException>(() => CampfireEmulator.StartAsync(new() { DataDirectory = file }))!;
+
+        Assert.That(failure.Code, Is.EqualTo(CampfireEmulatorErrorCode.DataDirectoryUnusable));
+        Assert.That(failure.Message, Does.Contain($"{file} is a file"));
+        Assert.That(File.ReadAllText(file), Is.EqualTo("years of work"));
+    }
+
+    [Test]
+    public void A_data_directory_below_a_file_is_told()
+    {
+        using var folder = new TemporaryFolder();
+        var file = Path.Combine(folder.FullPath, "thesis.txt");
+        File.WriteAllText(file, "years of work");
+
+        var failure = Assert.ThrowsAsync<CampfireEmulatorException>(() => CampfireEmulator.StartAsync(new() { DataDirectory = Path.Combine(file, "data") }))!;
+
+        Assert.That(failure.Code, Is.EqualTo(CampfireEmulatorErrorCode.DataDirectoryUnusable));
+    }
+
+    [Test]
+    public void A_folder_of_binaries_that_does_not_exist_is_told()
+    {
+        using var folder = new TemporaryFolder();
+        var missing = Path.Combine(folder.FullPath, "bin");
+
+        var failure = Assert.ThrowsAsync<CampfireEmulatorException>(() => CampfireEmulator.StartAsync(new() { PostgresBinDirectory = missing }))!;
+
+        Assert.That(failure.Code, Is.EqualTo(CampfireEmulatorErrorCode.PostgresNotFound));
+        Assert.That(failure.Message, Does.Contain($"{missing} does not exist"));
+    }
+
+    [Test]
+    public async Task Options_are_read_once()
+    {
+        var options = new CampfireEmulatorOptions { ApplyMigrations = false, TablesKeptOnReset = [] };
+        await using var emulator = await CampfireEmulator.StartAsync(options);
+
+        options.TablesKeptOnReset.Add("public.nothing");
+        options.Limits.MaxConcurrentUsers = 0;
+
+        await emulator.ResetAsync();
+        await using var socket = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+    }
+}
