@@ -1,4 +1,6 @@
+using System.Text.Json.Nodes;
 using Campfire.Realtime.Emulator;
+using Campfire.Realtime.Protocol;
 
 namespace Campfire.Realtime.Interop.Tests;
 
@@ -23,4 +25,33 @@ public sealed class FaultScenarioTests
 
     [TestCaseSource(nameof(Scenarios))]
     public Task Scenario_with_faults(string scenario) => ScenarioHost.RunAsync(_emulator, "scenarios/faults.mjs", scenario);
+
+    [TestCase(SenderType.Visitor)]
+    [TestCase(SenderType.Agent)]
+    public async Task Both_languages_are_back_after_a_drop_and_nothing_stored_meanwhile_is_lost(SenderType javaScriptIs)
+    {
+        await using Meeting meeting = await Meeting.StartAsync(_emulator, javaScriptIs);
+        await meeting.JavaScriptSendsAsync("before");
+
+        _emulator.Faults.DropConnections();
+        await meeting.JavaScriptSendsAsync("during");
+        await meeting.DotNet.SendMessageAsync("during, from .NET").WaitAsync(Meeting.Deadline);
+        await meeting.JavaScript.CallAsync("rejoined");
+        await meeting.JavaScriptSendsAsync("after");
+
+        string[] contents = ["before", "during", "during, from .NET", "after"];
+        using var deadline = new CancellationTokenSource(Meeting.Deadline);
+        var heard = new List<string>();
+        await foreach (ConversationEvent e in meeting.DotNet.ReadEventsAsync(deadline.Token))
+        {
+            if (e is MessageCreated message)
+                heard.Add(message.Content);
+            if (heard.Count == contents.Length)
+                break;
+        }
+
+        Assert.That(heard, Is.EqualTo(contents));
+        JsonNode history = (await meeting.JavaScript.CallAsync("history"))!;
+        Assert.That(history.AsArray().Select(message => (string?)message!["content"]), Is.EquivalentTo(contents));
+    }
 }

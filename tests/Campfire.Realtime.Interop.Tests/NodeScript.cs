@@ -145,7 +145,7 @@ internal sealed class NodeScript : IAsyncDisposable
         }
         catch (Exception failure)
         {
-            answer["error"] = failure.Message;
+            answer["error"] = failure.ToString();
         }
 
         await WriteAsync(answer);

@@ -57,7 +57,7 @@ internal sealed class ScenarioHost(CampfireEmulator emulator, FakeTimeProvider? 
         var rows = new JsonArray();
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync();
         while (await reader.ReadAsync())
-            rows.Add(reader.IsDBNull(0) ? null : (JsonNode?)reader.GetValue(0).ToString());
+            rows.Add(reader.IsDBNull(0) ? null : (JsonNode?)reader.GetValue(0)?.ToString());
         return rows;
     }
 }

@@ -59,7 +59,8 @@ export async function connect({ token, accessToken, key, realtime = {} } = {}) {
   const callback = accessToken ?? (token && (async () => token))
   const client = createClient(project.url, key ?? project.anonKey, {
     auth: { persistSession: false, autoRefreshToken: false },
-    realtime: { ...(globalThis.WebSocket ? {} : { transport: ws }), ...realtime },
+    // Its own deadline of 10 seconds would make a slow machine a failure.
+    realtime: { timeout: DEADLINE_MS, ...(globalThis.WebSocket ? {} : { transport: ws }), ...realtime },
     ...(callback ? { accessToken: callback } : {}),
   })
   // As supabase-js recommends: before the first join, so that it carries the token.

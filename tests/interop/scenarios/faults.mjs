@@ -105,6 +105,5 @@ export async function Presence_is_back_when_the_application_tracks_after_each_jo
 
   await host.dropConnections()
 
-  const state = await seen.next((state) => state.ada?.some((one) => one.joins === 2))
-  assert.equal(state.ada.length, 1)
+  await seen.next((state) => state.ada?.some((one) => one.joins === 2))
 }

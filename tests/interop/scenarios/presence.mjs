@@ -59,26 +59,30 @@ export async function Everyone_sees_who_comes_and_goes() {
   }
 }
 
+async function latecomer(guest) {
+  return await new Guest(await connect({ token: await host.agentToken() }), guest.channel.subTopic, 'late').join()
+}
+
 export async function Latecomer_is_told_who_is_there() {
   const [ada, ben] = await guests('ada', 'ben')
   await ada.channel.track({ status: 'online' })
   await ben.synced({ ada: ['online'] })
 
-  const topic = ada.channel.subTopic
-  const late = await new Guest(await connect({ token: await host.agentToken() }), topic, 'late').join()
-
-  await late.synced({ ada: ['online'] })
+  await (await latecomer(ada)).synced({ ada: ['online'] })
 }
 
+// After a second join of one key, presenceState() of this supabase-js keeps what has left (supabase-js#2565, mended in
+// versions that need a newer Node): the changes and a latecomer's first look tell what the server said.
 export async function Changed_status_replaces_the_old_one() {
   const [ada, ben] = await guests('ada', 'ben')
   await ada.channel.track({ status: 'online' })
-  await ben.synced({ ada: ['online'] })
+  await ben.change('join', 'ada')
 
   await ada.channel.track({ status: 'away' })
 
-  await ben.synced({ ada: ['away'] })
-  assert.deepEqual((await ben.changes.next((seen) => seen.event === 'leave')).status, ['online'])
+  assert.deepEqual((await ben.change('join', 'ada')).status, ['away'])
+  assert.deepEqual((await ben.change('leave', 'ada')).status, ['online'])
+  await (await latecomer(ada)).synced({ ada: ['away'] })
 }
 
 export async function Connections_of_one_key_are_counted_together() {
@@ -86,10 +90,12 @@ export async function Connections_of_one_key_are_counted_together() {
   await first.channel.track({ status: 'phone' })
   await second.channel.track({ status: 'desktop' })
   await watcher.synced({ ada: ['desktop', 'phone'] })
+  await (await latecomer(watcher)).synced({ ada: ['desktop', 'phone'] })
 
   await first.leave()
 
-  await watcher.synced({ ada: ['desktop'] })
+  assert.deepEqual((await watcher.change('leave', 'ada')).status, ['phone'])
+  await (await latecomer(watcher)).synced({ ada: ['desktop'] })
 }
 
 export async function Lost_connection_is_a_leave_for_the_others() {
