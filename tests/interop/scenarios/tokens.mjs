@@ -7,7 +7,9 @@ const LIFETIME = 20
 
 // A member with a token of its own that nobody refreshes: when it is closed, the time has come for the others as well.
 async function doomed() {
-  return await member(await connect({ token: await host.agentToken(undefined, LIFETIME) }), unique('interop:open'), { private: true }, 'doomed')
+  const client = await connect()
+  await client.realtime.setAuth(await host.agentToken(undefined, LIFETIME))
+  return await member(client, unique('interop:open'), { private: true }, 'doomed')
 }
 
 export async function Expired_token_closes_the_channel_and_says_so() {
