@@ -51,6 +51,11 @@ public sealed class FaultScenarioTests
         }
 
         Assert.That(heard, Is.EqualTo(contents));
+        while ((string?)(await meeting.JavaScript.CallAsync("nextMessage"))!["content"] != "after")
+        {
+            // What came before the drop, and perhaps what was stored while it was back already.
+        }
+
         JsonNode history = (await meeting.JavaScript.CallAsync("history"))!;
         Assert.That(history.AsArray().Select(message => (string?)message!["content"]), Is.EquivalentTo(contents));
     }
