@@ -35,9 +35,11 @@ export async function Replay_brings_what_was_missed_in_order() {
 
   await store(1)
   await receiver.broadcasts.next((message) => message.payload.n === 1)
-  await host.dropConnections()
+  await host.dropConnections(3600)
   await receiver.until('CHANNEL_ERROR')
   for (let n = 2; n <= 6; n++) await store(n)
+  // Lets connections in again, now that all of it was missed.
+  await host.dropConnections()
   await receiver.until('SUBSCRIBED')
   await store(7)
   const last = await receiver.broadcasts.next((message) => message.payload.n === 7)
