@@ -6,7 +6,7 @@ namespace Campfire.Realtime.Emulator;
 /// <summary>How an emulator is started. The values are read once, by <see cref="CampfireEmulator.StartAsync"/>.</summary>
 public sealed class CampfireEmulatorOptions
 {
-    private const int MaxCount = 1_000_000;
+    private const int MaxKilobytes = 1_000_000;
 
     // What timers take.
     private static readonly TimeSpan _longest = TimeSpan.FromDays(40);
@@ -100,10 +100,10 @@ public sealed class CampfireEmulatorOptions
     {
         RequireCount(nameof(EmulatorLimits.MaxConcurrentUsers), limits.MaxConcurrentUsers, minimum: 0);
         RequireCount(nameof(EmulatorLimits.MaxChannelsPerClient), limits.MaxChannelsPerClient, minimum: 0);
-        RequireCount(nameof(EmulatorLimits.MaxEventsPerSecond), limits.MaxEventsPerSecond, minimum: 1, maximum: int.MaxValue);
-        RequireCount(nameof(EmulatorLimits.MaxJoinsPerSecond), limits.MaxJoinsPerSecond, minimum: 1, maximum: int.MaxValue);
+        RequireCount(nameof(EmulatorLimits.MaxEventsPerSecond), limits.MaxEventsPerSecond, minimum: 1);
+        RequireCount(nameof(EmulatorLimits.MaxJoinsPerSecond), limits.MaxJoinsPerSecond, minimum: 1);
         RequireCount(nameof(EmulatorLimits.MaxClientPresenceEventsPerWindow), limits.MaxClientPresenceEventsPerWindow, minimum: 0);
-        RequireCount(nameof(EmulatorLimits.MaxPayloadSizeInKilobytes), limits.MaxPayloadSizeInKilobytes, minimum: 1);
+        RequireCount(nameof(EmulatorLimits.MaxPayloadSizeInKilobytes), limits.MaxPayloadSizeInKilobytes, minimum: 1, maximum: MaxKilobytes);
         RequireCount(nameof(EmulatorLimits.MaxQueuedFramesPerSocket), limits.MaxQueuedFramesPerSocket, minimum: 1);
         RequirePeriod(nameof(EmulatorLimits.ClientPresenceWindow), limits.ClientPresenceWindow);
         RequirePeriod(nameof(EmulatorLimits.IdleTimeout), limits.IdleTimeout);
@@ -115,7 +115,7 @@ public sealed class CampfireEmulatorOptions
             throw new ArgumentException($"{name} is empty. Give it a value, or leave it null {otherwise}.", name);
     }
 
-    private static void RequireCount(string name, int value, int minimum, int maximum = MaxCount)
+    private static void RequireCount(string name, int value, int minimum, int maximum = int.MaxValue)
     {
         if (value < minimum || value > maximum)
             throw new ArgumentOutOfRangeException(name, value, $"This limit is {minimum} to {maximum}.");
