@@ -45,6 +45,8 @@ public sealed partial class EmulatorFaults
 
     internal FaultyNetwork Network { get; }
 
+    internal int Connections => _network.Connections;
+
     /// <summary>Cuts every socket without a close frame, half-open ones too, as a failing network does.</summary>
     /// <param name="refuseFor">
     /// How long the connections of new sockets are cut as well, by the emulator's clock; not at all by default, at most

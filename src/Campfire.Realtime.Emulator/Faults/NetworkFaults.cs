@@ -17,6 +17,15 @@ internal sealed class NetworkFaults(FaultLog log)
 
     public NetworkDelay Delay => _delay;
 
+    public int Connections
+    {
+        get
+        {
+            lock (_lock)
+                return _links.Count;
+        }
+    }
+
     public void Drop(TimeSpan refuseFor)
     {
         NetworkLink[] links;

@@ -8,6 +8,8 @@ public sealed class FaultCombinationTests : FaultFixture
     private const int Topics = 3;
     private const int BroadcastsPerTopic = 1000;
 
+    private static readonly EmulatorFaultKind[] _disturbances = [EmulatorFaultKind.HalfOpenEnded, EmulatorFaultKind.DelayEnded];
+
     private readonly Lock _planning = new();
     private readonly List<int> _batches = [];
 
@@ -41,9 +43,7 @@ public sealed class FaultCombinationTests : FaultFixture
             EmulatorFaultKind.BroadcastLost,
             EmulatorFaultKind.BroadcastDuplicated,
             EmulatorFaultKind.BroadcastReordered,
-            EmulatorFaultKind.HalfOpenEnded,
-            EmulatorFaultKind.DelayEnded,
-        }));
+        }.Concat(_disturbances)));
         foreach (var members in topics)
         {
             var expected = Expect(members[0].Topic, records);
@@ -98,7 +98,7 @@ public sealed class FaultCombinationTests : FaultFixture
                 Faults.EndDelay();
             Faults.EndHalfOpen();
         }
-        while (!done.IsCancellationRequested || Faults.Injected.All(fault => fault.Kind is not EmulatorFaultKind.DelayEnded));
+        while (!done.IsCancellationRequested || !_disturbances.All(kind => Faults.Injected.Any(fault => fault.Kind == kind)));
         Faults.EndDelay();
     }
 

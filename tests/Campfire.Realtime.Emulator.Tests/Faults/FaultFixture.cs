@@ -34,6 +34,10 @@ public abstract class FaultFixture
         await _emulator.DisposeAsync();
     }
 
+    // A fault counts the sockets that it hits, those of the test before as well while they are still being taken down.
+    [SetUp]
+    public Task AwaitSilence() => UntilAsync(() => Faults.Connections == 0);
+
     [TearDown]
     public void Clear() => Faults.Clear();
 
