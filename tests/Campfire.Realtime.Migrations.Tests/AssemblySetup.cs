@@ -1,4 +1,5 @@
 using Campfire.Realtime.Emulator;
+using Campfire.Realtime.TestSupport;
 using Npgsql;
 
 [assembly: Parallelizable(ParallelScope.All)]
@@ -24,7 +25,12 @@ public sealed class AssemblySetup
     [OneTimeSetUp]
     public static async Task StartAsync()
     {
-        _emulator = await CampfireEmulator.StartAsync(new CampfireEmulatorOptions { ApplyMigrations = false, Delays = EmulatorDelays.Fast });
+        _emulator = await CampfireEmulator.StartAsync(new CampfireEmulatorOptions
+        {
+            ApplyMigrations = false,
+            Delays = EmulatorDelays.Fast,
+            Limits = EmulatorFixture.Unhurried(),
+        });
         await new CampfireMigrator(_emulator.ConnectionString).MigrateAsync();
 
         // Npgsql 10 loses its place in the protocol when a statement that it prepares by itself is refused.

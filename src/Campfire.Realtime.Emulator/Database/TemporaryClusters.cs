@@ -32,6 +32,12 @@ internal static class TemporaryClusters
         // Windows gives each user a folder for temporary files.
         if (OperatingSystem.IsWindows())
             return temporary;
+        if (!Directory.Exists(temporary))
+        {
+            throw new CampfireEmulatorException(
+                CampfireEmulatorErrorCode.DataDirectoryUnusable,
+                $"The folder for temporary files, {temporary}, does not exist. Let TMPDIR name an existing folder of this user's own (chmod 700).");
+        }
         var trust = await FolderTrust.ExamineAsync(temporary, cancellationToken).ConfigureAwait(false);
         if (trust is { IsOwn: true })
             return trust.PhysicalPath;

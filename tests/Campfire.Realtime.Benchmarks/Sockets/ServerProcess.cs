@@ -65,7 +65,13 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 
     // A project's quotas would end the measurement before it began.
-    private static EmulatorLimits Unlimited() => new() { MaxConcurrentUsers = 10_000, MaxQueuedFramesPerSocket = 100_000 };
+    private static EmulatorLimits Unlimited() => new()
+    {
+        MaxConcurrentUsers = 10_000,
+        MaxEventsPerSecond = int.MaxValue,
+        MaxJoinsPerSecond = int.MaxValue,
+        MaxQueuedFramesPerSocket = 100_000,
+    };
 
     private static async Task AwaitEndAsync(Address address, CancellationToken cancellationToken)
     {

@@ -109,5 +109,5 @@ export async function Table_request_is_answered_with_an_explanation() {
   const { error, status } = await (await connect()).from('messages').select()
 
   assert.equal(status, 501)
-  assert.match(error.details, /emulator serves POST \/rest\/v1\/rpc/)
+  assert.match(error.details, /does not serve public tables and views \(messages\), only functions/)
 }
