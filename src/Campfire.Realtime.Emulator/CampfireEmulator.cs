@@ -149,7 +149,7 @@ public sealed class CampfireEmulator : IAsyncDisposable
     /// Goes: every row of every table, Campfire's and the application's, and the stored broadcasts; sequences begin anew, and
     /// <c>campfire.settings</c> has its defaults. Every socket is closed with 1000, and with it channels and presence; a
     /// <c>CampfireClient</c> that is still in use connects again by itself. Planned faults and their record are cleared.
-    /// A broadcast that was on its way reaches nobody.
+    /// What a fault held back is delivered before; any other broadcast that was on its way reaches nobody.
     /// </para>
     /// <para>
     /// Stays: the schema with functions and policies, the journals of migrations, the tables of
@@ -160,8 +160,9 @@ public sealed class CampfireEmulator : IAsyncDisposable
     /// <param name="cancellationToken">Gives the reset up; the database is emptied as a whole or not at all.</param>
     /// <returns>A task that ends when the emulator is as new.</returns>
     /// <exception cref="CampfireEmulatorException">
-    /// <see cref="CampfireEmulatorErrorCode.ResetFailed"/>: a transaction that was left open held locks for five seconds, or a
-    /// table to be kept does not exist; the message names the cause and the remedy.
+    /// <see cref="CampfireEmulatorErrorCode.ResetFailed"/>: a transaction that was left open held locks for five seconds, a
+    /// table to be kept does not exist, the database cannot be reached, or its stream did not follow; the message names the cause
+    /// and the remedy.
     /// </exception>
     /// <exception cref="InvalidOperationException">Another reset is under way.</exception>
     /// <exception cref="ObjectDisposedException">The emulator was disposed.</exception>
@@ -178,6 +179,8 @@ public sealed class CampfireEmulator : IAsyncDisposable
             // First, so that no fault keeps a socket from being closed. A closing one neither receives nor is heard any more.
             Faults.Clear();
             await Task.WhenAll(_host.ResetAsync(_closePatience), EmptyDatabaseAsync(cancellationToken)).ConfigureAwait(false);
+            // Who came meanwhile would be joined to what is gone.
+            await _host.ResetAsync(_closePatience).ConfigureAwait(false);
         }
         catch (TimeoutException slow)
         {

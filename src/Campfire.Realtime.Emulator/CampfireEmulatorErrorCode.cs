@@ -12,13 +12,13 @@ public enum CampfireEmulatorErrorCode
     /// <summary>The process runs as root and no way to run PostgreSQL as another user was found.</summary>
     UnprivilegedUserNotFound,
 
-    /// <summary>Another program listens on the requested port.</summary>
+    /// <summary>The requested port cannot be opened: another program listens on it, or this user may not.</summary>
     PortInUse,
 
     /// <summary>A living emulator uses the data directory.</summary>
     DataDirectoryInUse,
 
-    /// <summary>The data directory cannot be used: it holds other files or is not accessible.</summary>
+    /// <summary>The data directory cannot be used: it holds other files or is not accessible. Or there is no folder for a temporary one.</summary>
     DataDirectoryUnusable,
 
     /// <summary>The server named by <see cref="CampfireEmulatorOptions.ConnectionString"/> cannot be reached or used.</summary>

@@ -1,5 +1,7 @@
-using Microsoft.Extensions.Logging;
+using Campfire.Realtime.Migrations;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Campfire.Realtime.Emulator;
 
@@ -71,10 +73,28 @@ public sealed class CampfireEmulatorOptions
         ArgumentNullException.ThrowIfNull(LoggerFactory);
         ArgumentNullException.ThrowIfNull(TimeProvider);
         ArgumentNullException.ThrowIfNull(TablesKeptOnReset);
+        if (TablesKeptOnReset.Any(string.IsNullOrWhiteSpace))
+            throw new ArgumentException($"{nameof(TablesKeptOnReset)} holds an empty name. Name tables as schema.table.", nameof(TablesKeptOnReset));
         var copy = (CampfireEmulatorOptions)MemberwiseClone();
+        copy.ConnectionString = ConnectionString is null ? null : Readable(nameof(ConnectionString), ConnectionString);
         copy.Limits = Limits.Copy();
         copy.TablesKeptOnReset = [.. TablesKeptOnReset];
         return copy;
+    }
+
+    // Neither the text nor what Npgsql says of it goes into the message: both may hold a password.
+    private static string Readable(string name, string connectionString)
+    {
+        try
+        {
+            return new NpgsqlConnectionStringBuilder(PostgresUri.ToConnectionString(connectionString)).ConnectionString;
+        }
+        catch (Exception unreadable) when (unreadable is ArgumentException or FormatException)
+        {
+            throw new ArgumentException(
+                $"{name} cannot be read. Pass pairs (Host=…;Port=…;Username=…;Password=…;Database=…) or a URI (postgresql://user:password@host:port/database).",
+                name);
+        }
     }
 
     private void ValidateDatabase()

@@ -44,6 +44,31 @@ public sealed class HostileSocketTests
         Assert.That(() => GC.GetTotalMemory(forceFullCollection: true) - before, Is.LessThan(QueuedFrames * FrameBytes * 3 / 2).After(10_000, 100));
     }
 
+    [Test]
+    public async Task A_socket_that_says_goodbye_and_never_reads_gives_its_place_free()
+    {
+        using var log = new LogCollector();
+        await using var emulator = await CampfireEmulator.StartAsync(new()
+        {
+            ApplyMigrations = false,
+            Delays = EmulatorDelays.Fast,
+            Limits = new() { MaxConcurrentUsers = 2, MaxEventsPerSecond = int.MaxValue, MaxJoinsPerSecond = int.MaxValue },
+            LoggerFactory = log,
+        });
+        await using var sender = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        await using var third = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        var (joinRef, _) = await sender.JoinAsync("realtime:flood", JsonNode.Parse("""{"broadcast":{"ack":true}}""")!.AsObject());
+        using var silent = await JoinSilentlyAsync(emulator);
+        var left = 2 * Sockets;
+        await FloodAsync(sender, joinRef, () => left-- == 0);
+
+        await silent.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
+
+        using var deadline = new CancellationTokenSource(_deadline);
+        while ((string?)(await third.JoinAsync("realtime:other")).Reply["status"] != "ok")
+            deadline.Token.ThrowIfCancellationRequested();
+    }
+
     private static async Task FloodSilentSocketsAsync(CampfireEmulator emulator, LogCollector log, PlainSocket sender, string joinRef)
     {
         var target = Dropped(log) + Sockets;

@@ -88,7 +88,6 @@ public sealed class HostingTests
     }
 
     [TestCase("Host=127.0.0.1;Port=1;Username=x")]
-    [TestCase("nonsense")]
     public void An_unusable_connection_string_is_told(string connectionString)
     {
         var failure = Assert.ThrowsAsync<CampfireEmulatorException>(() => CampfireEmulator.StartAsync(new() { ConnectionString = connectionString }))!;

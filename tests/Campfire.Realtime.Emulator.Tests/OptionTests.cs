@@ -29,6 +29,9 @@ public sealed class OptionTests
     [
         new(new() { ConnectionString = "" }, "ConnectionString is empty"),
         new(new() { ConnectionString = " " }, "ConnectionString is empty"),
+        new(new() { ConnectionString = "postgresql://me:s3cr3t@[" }, "ConnectionString cannot be read"),
+        new(new() { ConnectionString = "Host=x;Passwort=s3cr3t" }, "ConnectionString cannot be read"),
+        new(new() { TablesKeptOnReset = { " " } }, "TablesKeptOnReset holds an empty name"),
         new(new() { DataDirectory = "" }, "DataDirectory is empty"),
         new(new() { PostgresBinDirectory = "" }, "PostgresBinDirectory is empty"),
         new(new() { ConnectionString = "Host=x", DataDirectory = "y" }, "DataDirectory and ConnectionString exclude each other"),
@@ -54,7 +57,7 @@ public sealed class OptionTests
 
     [TestCaseSource(nameof(_contradictory))]
     public void An_empty_or_contradictory_value_is_told_with_the_remedy(CampfireEmulatorOptions options, string message) =>
-        Assert.That(() => CampfireEmulator.StartAsync(options), Throws.ArgumentException.With.Message.Contain(message));
+        Assert.That(() => CampfireEmulator.StartAsync(options), Throws.ArgumentException.With.Message.Contain(message).And.Message.Not.Contain("s3cr3t").And.Property("InnerException").Null);
 
     [TestCaseSource(nameof(_missing))]
     public void A_null_is_told_by_its_name(CampfireEmulatorOptions options, string name) =>

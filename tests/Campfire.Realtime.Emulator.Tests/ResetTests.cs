@@ -158,6 +158,23 @@ public sealed class ResetTests
     }
 
     [Test]
+    public async Task A_socket_that_comes_while_a_reset_waits_for_the_database_is_closed_as_well()
+    {
+        await using var other = await _database.OpenConnectionAsync();
+        await using var transaction = await other.BeginTransactionAsync();
+        await using (var insert = new NpgsqlCommand("insert into shop.orders (note) values ('open')", other, transaction))
+            await insert.ExecuteNonQueryAsync();
+
+        var resetting = _emulator.ResetAsync();
+        await using var socket = await PlainSocket.ConnectAsync(_emulator.Url, _emulator.AnonKey);
+        await socket.JoinAsync("realtime:early");
+        await transaction.CommitAsync();
+        await resetting;
+
+        Assert.That(await socket.ClosedAsync(), Is.EqualTo(1000));
+    }
+
+    [Test]
     public async Task A_reset_beside_another_is_refused()
     {
         await using var blocking = await _database.OpenConnectionAsync();

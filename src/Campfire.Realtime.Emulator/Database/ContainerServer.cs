@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using DotNet.Testcontainers.Builders;
 using Testcontainers.PostgreSql;
 
@@ -25,6 +26,7 @@ internal sealed class ContainerServer : IDatabaseServer
         {
             container = new PostgreSqlBuilder(Image)
                 .WithUsername(Surroundings.AdminRole)
+                .WithPassword(RandomNumberGenerator.GetHexString(32))
                 .WithDatabase("postgres")
                 .WithCommand("-c", "wal_level=logical", "-c", "fsync=off", "-c", "full_page_writes=off")
                 .Build();
@@ -39,9 +41,11 @@ internal sealed class ContainerServer : IDatabaseServer
             await Surroundings.InstallAsync(container.GetConnectionString(), cancellationToken).ConfigureAwait(false);
             return new ContainerServer(container);
         }
-        catch (Exception failure) when (failure is not OperationCanceledException)
+        catch (Exception failure)
         {
             await container.DisposeAsync().ConfigureAwait(false);
+            if (failure is OperationCanceledException)
+                throw;
             if (failure is DockerUnavailableException)
                 return null;
             throw new CampfireEmulatorException(

@@ -65,6 +65,10 @@ internal sealed class DatabaseReset(NpgsqlDataSource database, IEnumerable<strin
             {
                 throw new CampfireEmulatorException(CampfireEmulatorErrorCode.ResetFailed, Explain(refused), refused);
             }
+            catch (NpgsqlException broken)
+            {
+                throw Unreachable(broken);
+            }
         }
     }
 
@@ -76,12 +80,14 @@ internal sealed class DatabaseReset(NpgsqlDataSource database, IEnumerable<strin
         }
         catch (NpgsqlException unreachable)
         {
-            throw new CampfireEmulatorException(
-                CampfireEmulatorErrorCode.ResetFailed,
-                $"The database was not reset, because it cannot be reached: {unreachable.Message} Start it again, or start a new emulator.",
-                unreachable);
+            throw Unreachable(unreachable);
         }
     }
+
+    private static CampfireEmulatorException Unreachable(NpgsqlException failure) => new(
+        CampfireEmulatorErrorCode.ResetFailed,
+        $"The database was not reset, because it cannot be reached: {failure.Message} Start it again, or start a new emulator.",
+        failure);
 
     private static string Explain(PostgresException refused) => refused.SqlState switch
     {

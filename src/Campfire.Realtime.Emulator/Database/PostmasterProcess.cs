@@ -42,18 +42,18 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
     }
 
     // As a server goes that is killed: nobody is told, and whatever was committed is still there at the next start.
-    public async Task StopAbruptlyAsync(CancellationToken cancellationToken)
+    public async Task StopAbruptlyAsync()
     {
-        var result = await StopAsync("immediate", cancellationToken).ConfigureAwait(false);
+        var result = await StopAsync("immediate").ConfigureAwait(false);
         if (result.ExitCode != 0)
             throw new InvalidOperationException($"PostgreSQL ({installation.BinDirectory}) could not be stopped: {result.Output}");
     }
 
-    public async Task StartAgainAsync(int port, CancellationToken cancellationToken)
+    public async Task StartAgainAsync(int port)
     {
         var result = await StartOnAsync(port).ConfigureAwait(false);
         if (result.ExitCode != 0)
-            throw DidNotStart(await File.ReadAllLinesAsync(folder.LogPath, cancellationToken).ConfigureAwait(false), result);
+            throw DidNotStart(await File.ReadAllLinesAsync(folder.LogPath).ConfigureAwait(false), result);
     }
 
     public async ValueTask DisposeAsync()
@@ -63,8 +63,8 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
             return;
         if (await IsOursAsync(pidFile).ConfigureAwait(false))
         {
-            if ((await StopAsync("fast", CancellationToken.None).ConfigureAwait(false)).ExitCode != 0)
-                await StopAsync("immediate", CancellationToken.None).ConfigureAwait(false);
+            if ((await StopAsync("fast").ConfigureAwait(false)).ExitCode != 0)
+                await StopAsync("immediate").ConfigureAwait(false);
         }
         else
         {
@@ -87,8 +87,8 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
             $"PostgreSQL ({installation.BinDirectory}) did not start. Its last log lines:{Environment.NewLine}{lastLines}");
     }
 
-    private Task<CommandResult> StopAsync(string mode, CancellationToken cancellationToken) => user.RunAsync(
-        installation.Program("pg_ctl"), ["stop", "-D", folder.DataPath, "-m", mode, "-w", "-t", "30"], cancellationToken);
+    private Task<CommandResult> StopAsync(string mode) => user.RunAsync(
+        installation.Program("pg_ctl"), ["stop", "-D", folder.DataPath, "-m", mode, "-w", "-t", "30"], CancellationToken.None);
 
     // On the command line rather than in a file, which would lie where the user that runs PostgreSQL can change it.
     private string Settings(int port)

@@ -47,24 +47,27 @@ internal sealed class PrivateCluster : IDatabaseServer
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
             return;
         AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
+        // Kept for good, so that whoever comes later finds it disposed of rather than running.
+        await _switching.WaitAsync().ConfigureAwait(false);
         await _postmaster.DisposeAsync().ConfigureAwait(false);
         await _folder.ReleaseAsync().ConfigureAwait(false);
-        _switching.Dispose();
     }
 
     // False when it was stopped already.
     public Task<bool> StopAsync(CancellationToken cancellationToken) =>
-        SwitchAsync(isStopped: true, () => _postmaster.StopAbruptlyAsync(cancellationToken), cancellationToken);
+        SwitchAsync(isStopped: true, _postmaster.StopAbruptlyAsync, cancellationToken);
 
     // On the same port, so that every connection string stays true. False when it is running.
     public Task<bool> StartAgainAsync(CancellationToken cancellationToken) =>
-        SwitchAsync(isStopped: false, () => _postmaster.StartAgainAsync(_port, cancellationToken), cancellationToken);
+        SwitchAsync(isStopped: false, () => _postmaster.StartAgainAsync(_port), cancellationToken);
 
     // A program that is told to terminate may end without disposing; the cluster must not outlive it.
     private void OnProcessExit(object? sender, EventArgs e) => DisposeAsync().AsTask().GetAwaiter().GetResult();
 
+    // Not to be cancelled once it has begun: nobody would know then whether the server runs.
     private async Task<bool> SwitchAsync(bool isStopped, Func<Task> switchAsync, CancellationToken cancellationToken)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed != 0, typeof(CampfireEmulator));
         await _switching.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {

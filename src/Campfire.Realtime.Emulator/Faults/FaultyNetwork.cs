@@ -69,9 +69,15 @@ internal sealed class FaultyNetwork(NetworkFaults faults)
         {
             if (_link is null)
                 return;
-            await _link.EndAsync().ConfigureAwait(false);
-            faults.Remove(_link);
-            await _link.DisposeAsync().ConfigureAwait(false);
+            try
+            {
+                await _link.EndAsync().ConfigureAwait(false);
+            }
+            finally
+            {
+                faults.Remove(_link);
+                await _link.DisposeAsync().ConfigureAwait(false);
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ internal sealed class NetworkFaults(FaultLog log)
     private readonly HashSet<NetworkLink> _links = [];
     private DateTimeOffset _refusesUntil;
     private TaskCompletionSource? _silence;
-    private bool _isSilentForNew;
+    private TaskCompletionSource? _silenceForNew;
     private TaskCompletionSource? _delayEnd;
     private volatile NetworkDelay _delay = NetworkDelay.None;
 
@@ -37,6 +37,7 @@ internal sealed class NetworkFaults(FaultLog log)
         }
         foreach (var link in links)
             link.CutNow();
+        EndHalfOpen();
     }
 
     public void HalfOpen(bool includesNew)
@@ -44,7 +45,10 @@ internal sealed class NetworkFaults(FaultLog log)
         lock (_lock)
         {
             _silence ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _isSilentForNew = includesNew;
+            if (includesNew)
+                _silenceForNew ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            else
+                AnswerUpgrades();
             foreach (var link in _links)
                 link.Silence = _silence.Task;
             log.Add(EmulatorFaultKind.ConnectionsHalfOpened, topic: null, _links.Count);
@@ -61,7 +65,7 @@ internal sealed class NetworkFaults(FaultLog log)
             foreach (var link in _links)
                 link.Silence = null;
             log.Add(EmulatorFaultKind.HalfOpenEnded, topic: null, silent);
-            _isSilentForNew = false;
+            AnswerUpgrades();
             _silence.SetResult();
             _silence = null;
         }
@@ -105,23 +109,24 @@ internal sealed class NetworkFaults(FaultLog log)
     // Ends when an upgrade request may be answered; false when it is refused.
     public async ValueTask<bool> MayUpgradeAsync(CancellationToken cancellationToken)
     {
-        Task? silence = null;
-        lock (_lock)
+        for (var isRecorded = false; ; isRecorded = true)
         {
-            if (Time.GetUtcNow() < _refusesUntil)
+            Task silence;
+            lock (_lock)
             {
-                log.Add(EmulatorFaultKind.ConnectionRefused, topic: null);
-                return false;
+                if (Time.GetUtcNow() < _refusesUntil)
+                {
+                    log.Add(EmulatorFaultKind.ConnectionRefused, topic: null);
+                    return false;
+                }
+                if (_silenceForNew is null)
+                    return true;
+                silence = _silenceForNew.Task;
+                if (!isRecorded)
+                    log.Add(EmulatorFaultKind.UpgradeUnanswered, topic: null);
             }
-            if (_isSilentForNew)
-            {
-                silence = _silence!.Task;
-                log.Add(EmulatorFaultKind.UpgradeUnanswered, topic: null);
-            }
-        }
-        if (silence is not null)
             await silence.WaitAsync(cancellationToken).ConfigureAwait(false);
-        return true;
+        }
     }
 
     // Called before the client can know that its socket is open, so that a fault requested by then does not miss it.
@@ -130,7 +135,7 @@ internal sealed class NetworkFaults(FaultLog log)
         lock (_lock)
         {
             _links.Add(link);
-            if (_isSilentForNew)
+            if (_silenceForNew is not null)
                 link.Silence = _silence!.Task;
         }
     }
@@ -139,6 +144,12 @@ internal sealed class NetworkFaults(FaultLog log)
     {
         lock (_lock)
             _links.Remove(link);
+    }
+
+    private void AnswerUpgrades()
+    {
+        _silenceForNew?.SetResult();
+        _silenceForNew = null;
     }
 
     public void CutAll()

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using Campfire.Realtime.Emulator.Auth;
 using Campfire.Realtime.Emulator.Database;
@@ -18,6 +19,8 @@ namespace Campfire.Realtime.Emulator.Hosting;
 
 internal sealed class EmulatorHost : IAsyncDisposable
 {
+    private static readonly TimeSpan _goodbyePatience = TimeSpan.FromSeconds(1);
+
     private readonly WebApplication _app;
     private readonly FunctionCatalog _catalog;
     private readonly SchemaReloadListener _reloads;
@@ -44,7 +47,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var verifier = new TokenVerifier(secrets.JwtSecret, options.TimeProvider);
         var catalog = new FunctionCatalog(database.Authenticator);
         var reloads = new SchemaReloadListener(
-            database.Authenticator, catalog, options.TimeProvider, options.LoggerFactory.CreateLogger<SchemaReloadListener>());
+            database.Authenticator, catalog, options.LoggerFactory.CreateLogger<SchemaReloadListener>());
         var rpc = new RpcEndpoint(
             new FunctionCaller(database.Authenticator),
             catalog,
@@ -93,6 +96,14 @@ internal sealed class EmulatorHost : IAsyncDisposable
                 $"Port {options.Port} is in use by another program. Stop that program or choose another port (campfire up --port), 0 for a free one.",
                 failure);
         }
+        catch (SocketException failure)
+        {
+            await StopAsync().ConfigureAwait(false);
+            throw new CampfireEmulatorException(
+                CampfireEmulatorErrorCode.PortInUse,
+                $"Port {options.Port} cannot be opened: {failure.Message}. Choose another port (campfire up --port), 0 for a free one.",
+                failure);
+        }
         catch
         {
             await StopAsync().ConfigureAwait(false);
@@ -108,20 +119,10 @@ internal sealed class EmulatorHost : IAsyncDisposable
         }
     }
 
-    // Ends every socket, whatever its client does, and with it every channel and presence; then nothing has been counted.
+    // Ends every socket, and with it every channel and presence; then nothing has been counted.
     public async Task ResetAsync(TimeSpan patience)
     {
-        var closing = _realtime.Sockets.CloseAllAsync(WebSocketCloseStatus.NormalClosure);
-        try
-        {
-            // By the wall's clock: the emulated one may be standing still.
-            await closing.WaitAsync(patience, TimeProvider.System).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            _realtime.Sockets.AbortAll();
-            await closing.ConfigureAwait(false);
-        }
+        await CloseSocketsAsync(WebSocketCloseStatus.NormalClosure, patience).ConfigureAwait(false);
         _realtime.Rates.Clear();
     }
 
@@ -133,12 +134,28 @@ internal sealed class EmulatorHost : IAsyncDisposable
         // What a fault keeps silent or delays would keep this waiting.
         Faults.ReleaseConnections();
         // 1012, "service restart", is how a Realtime that goes down says so.
-        await _realtime.Sockets.CloseAllAsync((WebSocketCloseStatus)1012).ConfigureAwait(false);
+        await CloseSocketsAsync((WebSocketCloseStatus)1012, _goodbyePatience).ConfigureAwait(false);
         Faults.CutConnections();
         await _app.DisposeAsync().ConfigureAwait(false);
         await _realtime.Stream.DisposeAsync().ConfigureAwait(false);
         await _reloads.DisposeAsync().ConfigureAwait(false);
         _catalog.Dispose();
+    }
+
+    // Whatever their clients do.
+    private async Task CloseSocketsAsync(WebSocketCloseStatus status, TimeSpan patience)
+    {
+        var closing = _realtime.Sockets.CloseAllAsync(status);
+        try
+        {
+            // By the wall's clock: the emulated one may be standing still.
+            await closing.WaitAsync(patience, TimeProvider.System).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            _realtime.Sockets.AbortAll();
+            await closing.ConfigureAwait(false);
+        }
     }
 
     private static RealtimeServices CreateRealtime(CampfireEmulatorOptions options, EmulatorDatabase database, TokenVerifier verifier)
@@ -148,9 +165,9 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var rates = new ProjectRates(options.Limits, options.TimeProvider);
         var hub = new TopicHub(faults);
         faults.Attach(hub, sockets);
-        faults.Attach(database, options.LoggerFactory.CreateLogger<EmulatorFaults>());
         var stream = new MessageStream(
-            database.Admin, database.AdminConnectionString, hub, rates, options.Limits, options.TimeProvider, options.LoggerFactory.CreateLogger<MessageStream>());
+            database.Admin, database.AdminConnectionString, hub, rates, options.Limits, options.LoggerFactory.CreateLogger<MessageStream>());
+        faults.Attach(database, stream, options.LoggerFactory.CreateLogger<EmulatorFaults>());
         var admission = new ChannelAdmission(
             verifier,
             new MessagePolicies(database.Admin),

@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 
@@ -27,14 +26,12 @@ internal sealed class BatchBroadcastEndpoint(RestBroadcaster broadcaster)
             return;
         }
 
-        if (document.RootElement.GetProperty("messages").EnumerateArray()
-            .Select(message => message.GetProperty("topic").GetString()!).Distinct(StringComparer.Ordinal).Any(broadcaster.Services.Faults.RefusesRequest))
+        if (await broadcaster.ExceedsRateAsync(
+                context, [.. document.RootElement.GetProperty("messages").EnumerateArray().Select(message => message.GetProperty("topic").GetString()!)])
+            .ConfigureAwait(false))
         {
-            await RestBroadcaster.AnswerAsync(context, StatusCodes.Status429TooManyRequests, RateTrips.RequestText).ConfigureAwait(false);
             return;
         }
-        if (await broadcaster.ExceedsRateAsync(context, document.RootElement.GetProperty("messages").GetArrayLength()).ConfigureAwait(false))
-            return;
 
         var messages = document.RootElement.GetProperty("messages").EnumerateArray().ToLookup(IsPrivate);
         foreach (var message in messages[false])

@@ -14,8 +14,7 @@ internal sealed record Admission(ChannelIdentity Identity, ReadAccess Read, IRea
 internal sealed partial class ChannelAdmission(
     TokenVerifier verifier, MessagePolicies policies, MessageHistory history, EmulatorLimits limits, ProjectRates rates, ILogger<ChannelAdmission> logger)
 {
-    // The only refusal that costs the socket.
-    public const string TooManyJoins = "ClientJoinRateLimitReached: Too many joins per second";
+    private const string TooManyJoins = "ClientJoinRateLimitReached: Too many joins per second";
 
     private readonly ILogger _logger = logger;
 

@@ -19,28 +19,30 @@ internal sealed partial class MessageStream : IAsyncDisposable
     private readonly TopicHub _hub;
     private readonly ProjectRates _rates;
     private readonly EmulatorLimits _limits;
-    private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping = new();
     private volatile TaskCompletionSource _established = NewSignal();
+    private volatile TaskCompletionSource _lost = NewSignal();
     private Task _running = Task.CompletedTask;
     private volatile Marker? _marker;
     private volatile int _walSender;
     private bool _isLost;
 
     public MessageStream(
-        NpgsqlDataSource database, string connectionString, TopicHub hub, ProjectRates rates, EmulatorLimits limits, TimeProvider time, ILogger<MessageStream> logger)
+        NpgsqlDataSource database, string connectionString, TopicHub hub, ProjectRates rates, EmulatorLimits limits, ILogger<MessageStream> logger)
     {
         _database = database;
         _connectionString = connectionString;
         _hub = hub;
         _rates = rates;
         _limits = limits;
-        _time = time;
         _logger = logger;
     }
 
     // Completed while rows are being streamed.
+    // Ends when the present stream breaks.
+    public Task Lost => _lost.Task;
+
     public Task Established => _established.Task;
 
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -126,9 +128,11 @@ internal sealed partial class MessageStream : IAsyncDisposable
         else
             StreamLost(failure);
         _isLost = true;
+        _lost.TrySetResult();
         try
         {
-            await Task.Delay(_reconnectDelay, _time, stopping).ConfigureAwait(false);
+            // By the wall's clock: the emulated one may be standing still.
+            await Task.Delay(_reconnectDelay, TimeProvider.System, stopping).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -167,10 +171,11 @@ internal sealed partial class MessageStream : IAsyncDisposable
             temporarySlot: true,
             slotSnapshotInitMode: LogicalSlotSnapshotInitMode.NoExport).ConfigureAwait(false);
         // Nothing committed from here on is missed, though the stream itself only starts below.
-        _established.TrySetResult();
+        _lost = NewSignal();
         if (_isLost)
             StreamRestored();
         _isLost = false;
+        _established.TrySetResult();
 
         var options = new PgOutputReplicationOptions(Publication, PgOutputProtocolVersion.V2, binary: true, messages: true);
         await foreach (var message in connection.StartReplication(slot, options, CancellationToken.None).ConfigureAwait(false))

@@ -27,9 +27,6 @@ internal sealed partial class RealtimeChannel
 
     private Task? ReceiveBroadcast(in Frame frame)
     {
-        // Metadata is read and then forgotten, but a frame in which it cannot be read is dropped like any malformed one.
-        if (!frame.Metadata.IsEmpty && !IsJson(frame.Metadata))
-            return null;
         var frames = frame.Kind switch
         {
             FrameKind.UserBroadcastPush => BroadcastFrames.User(_topic, frame.UserEvent.ToArray(), frame.Payload.ToArray(), frame.IsBinaryPayload),
@@ -212,21 +209,6 @@ internal sealed partial class RealtimeChannel
             CloseBecause(ChannelAdmission.NoPermission(SubTopic));
         else if (hasLost)
             CloseBecause($"You no longer have permission to read from this Channel topic: {SubTopic}");
-    }
-
-    private static bool IsJson(ReadOnlySpan<byte> utf8)
-    {
-        try
-        {
-            var reader = new Utf8JsonReader(utf8, FrameReader.JsonOptions);
-            while (reader.Read())
-                reader.Skip();
-            return true;
-        }
-        catch (JsonException)
-        {
-            return false;
-        }
     }
 
     // Realtime's channel process dies; its client is told to join anew.

@@ -1,4 +1,5 @@
 using System.Text;
+using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Emulator.Realtime;
@@ -110,19 +111,19 @@ internal sealed partial class RealtimeChannel
     public void CloseIfTooManyEvents()
     {
         if (HasTooManyEvents)
-            CloseBecause("Too many messages per second");
+            CloseBecause(RateTrips.ChannelText);
     }
 
     // Without the sub-topic and the join_ref, which all other system messages have.
     public void AnnounceDisconnect() =>
-        Socket.Send(ServerFrames.System(Version, default, _topic, "system", "ok", "Server requested disconnect", channel: null));
+        Send(ServerFrames.System(Version, default, _topic, "system", "ok", "Server requested disconnect", channel: null));
 
     public void Leave(ReadOnlySpan<byte> reference)
     {
-        if (!TryClose())
-            return;
+        var isLeft = TryClose();
         Socket.Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
-        Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
+        if (isLeft)
+            Socket.Send(ServerFrames.Closed(Version, _joinRef, _topic));
     }
 
     // False when it was closed before.

@@ -114,12 +114,14 @@ internal sealed partial class RealtimeSocket : IDisposable
         }
     }
 
-    public async Task RunAsync()
+    public async Task RunAsync(int drainsBefore)
     {
         _services.Sockets.Add(this);
         _idle = _services.Time.CreateTimer(
             static socket => _ = ((RealtimeSocket)socket!).CloseAsync(WebSocketCloseStatus.NormalClosure), this, _services.Limits.IdleTimeout, Timeout.InfiniteTimeSpan);
         var writing = WriteAsync();
+        if (_services.Sockets.Drains != drainsBefore)
+            Drain();
         try
         {
             await ReadAsync().ConfigureAwait(false);
@@ -135,9 +137,23 @@ internal sealed partial class RealtimeSocket : IDisposable
                 channel.TryClose();
             _isClosing = true;
             _outbound.Writer.TryComplete();
-            await writing.ConfigureAwait(false);
+            await EndAsync(writing).ConfigureAwait(false);
             _services.Sockets.Remove(this);
             _ended.TrySetResult();
+        }
+    }
+
+    // A client that has said goodbye may have stopped reading before.
+    private async Task EndAsync(Task writing)
+    {
+        try
+        {
+            await writing.WaitAsync(_closeGrace, _services.Time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            Abort();
+            await writing.ConfigureAwait(false);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Unicode;
 using Campfire.Realtime.Emulator.Auth;
+using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 
@@ -39,10 +40,11 @@ internal sealed class RestBroadcaster(RealtimeServices services, ApiKeys keys)
     }
 
     // True when the request has been answered with 429; otherwise its messages are counted.
-    public async Task<bool> ExceedsRateAsync(HttpContext context, int messages)
+    public async Task<bool> ExceedsRateAsync(HttpContext context, IReadOnlyCollection<string> topics)
     {
         var rate = services.Rates.Events;
-        var refusal = rate.IsExceeded ? "You have exceeded your rate limit"
+        var messages = topics.Count;
+        var refusal = rate.IsExceeded || topics.Distinct(StringComparer.Ordinal).Any(services.Faults.RefusesRequest) ? RateTrips.RequestText
             : messages > 1 && rate.Mean + messages > services.Limits.MaxEventsPerSecond ? "Too many messages to broadcast, please reduce the batch size"
             : null;
         if (refusal is null)

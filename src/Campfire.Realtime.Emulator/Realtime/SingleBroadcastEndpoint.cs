@@ -2,7 +2,6 @@ using System.Net.Mime;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Emulator.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -37,12 +36,7 @@ internal sealed class SingleBroadcastEndpoint(RestBroadcaster broadcaster)
             await RestBroadcaster.AnswerErrorsAsync(context, field, new JsonArray(problem)).ConfigureAwait(false);
             return;
         }
-        if (broadcaster.Services.Faults.RefusesRequest(subTopic))
-        {
-            await RestBroadcaster.AnswerAsync(context, StatusCodes.Status429TooManyRequests, RateTrips.RequestText).ConfigureAwait(false);
-            return;
-        }
-        if (await broadcaster.ExceedsRateAsync(context, messages: 1).ConfigureAwait(false))
+        if (await broadcaster.ExceedsRateAsync(context, [subTopic]).ConfigureAwait(false))
             return;
         if (isPrivate && !await AuthorizeAsync(context, identity, subTopic).ConfigureAwait(false))
             return;

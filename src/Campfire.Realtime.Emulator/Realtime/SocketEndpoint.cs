@@ -35,12 +35,13 @@ internal sealed partial class SocketEndpoint(RealtimeServices services, ApiKeys 
             return;
         }
 
+        var drainsBefore = services.Sockets.Drains;
         using var connection = await context.WebSockets.AcceptWebSocketAsync(
             new WebSocketAcceptContext { KeepAliveInterval = Timeout.InfiniteTimeSpan }).ConfigureAwait(false);
         using var socket = new RealtimeSocket(services, connection, version, token, HeadersOf(context.Request), context.Abort, _logger);
         if (context.Features.Get<IHttpUpgradeFeature>() is ClientActivity activity)
             activity.Seen = socket.NoteActivity;
-        await socket.RunAsync().ConfigureAwait(false);
+        await socket.RunAsync(drainsBefore).ConfigureAwait(false);
     }
 
     private (string? Token, int Status, string? Refusal) Authenticate(HttpRequest request)

@@ -7,6 +7,10 @@ internal sealed class SocketRegistry
 {
     private readonly ConcurrentDictionary<RealtimeSocket, bool> _sockets = new();
     private int _users;
+    private int _drains;
+
+    // Who was let in before the last one and comes only now has missed it.
+    public int Drains => Volatile.Read(ref _drains);
 
     // Sockets with at least one successful join, which is what Realtime counts as connected users.
     public int Users => Volatile.Read(ref _users);
@@ -36,6 +40,7 @@ internal sealed class SocketRegistry
     // How many there were.
     public int DrainAll()
     {
+        Interlocked.Increment(ref _drains);
         var sockets = _sockets.Keys;
         foreach (var socket in sockets)
             socket.Drain();

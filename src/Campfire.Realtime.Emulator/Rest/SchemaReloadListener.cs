@@ -5,7 +5,7 @@ namespace Campfire.Realtime.Emulator.Rest;
 
 // Migrations end with `notify pgrst, 'reload schema'`, which is how PostgREST learns of changed functions.
 internal sealed partial class SchemaReloadListener(
-    NpgsqlDataSource database, FunctionCatalog catalog, TimeProvider time, ILogger<SchemaReloadListener> logger) : IAsyncDisposable
+    NpgsqlDataSource database, FunctionCatalog catalog, ILogger<SchemaReloadListener> logger) : IAsyncDisposable
 {
     private static readonly TimeSpan _reconnectDelay = TimeSpan.FromSeconds(1);
     private readonly CancellationTokenSource _stopping = new();
@@ -29,10 +29,10 @@ internal sealed partial class SchemaReloadListener(
             {
                 await ListenAsync(stopping).ConfigureAwait(false);
             }
-            catch (NpgsqlException failure) when (!stopping.IsCancellationRequested)
+            catch (Exception failure) when (!stopping.IsCancellationRequested)
             {
                 ListeningFailed(failure);
-                await Task.Delay(_reconnectDelay, time, stopping).ConfigureAwait(false);
+                await Task.Delay(_reconnectDelay, TimeProvider.System, stopping).ConfigureAwait(false);
             }
         }
     }

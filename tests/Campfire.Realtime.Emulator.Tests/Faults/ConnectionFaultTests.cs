@@ -168,6 +168,34 @@ public sealed class ConnectionFaultTests : FaultFixture
         Assert.That(await silent.Socket.ClosedAsync(), Is.Null);
     }
 
+    [Test]
+    public async Task Dropping_connections_ends_the_silence_and_cuts_upgrades_that_waited_while_it_refuses()
+    {
+        Faults.HalfOpen(includesNew: true);
+        var waiting = ConnectAsync();
+        await UntilAsync(() => Faults.Injected.Any(fault => fault.Kind == EmulatorFaultKind.UpgradeUnanswered));
+
+        Faults.DropConnections(TimeSpan.FromHours(1));
+        Assert.That(async () => await waiting, Throws.InstanceOf<WebSocketException>());
+        Faults.DropConnections();
+
+        await using var member = await JoinAsync(NewTopic());
+        Assert.That(Faults.Injected.Select(fault => fault.Kind), Does.Contain(EmulatorFaultKind.HalfOpenEnded));
+    }
+
+    [Test]
+    public async Task Half_opening_without_new_sockets_answers_those_that_waited()
+    {
+        Faults.HalfOpen(includesNew: true);
+        var waiting = ConnectAsync();
+        await UntilAsync(() => Faults.Injected.Any(fault => fault.Kind == EmulatorFaultKind.UpgradeUnanswered));
+
+        Faults.HalfOpen(includesNew: false);
+
+        await using var socket = await waiting;
+        await Member.JoinAsync(socket, NewTopic());
+    }
+
     [TestCase(true)]
     [TestCase(false)]
     public async Task Disposing_releases_what_is_silent_or_delayed(bool isSilent)
