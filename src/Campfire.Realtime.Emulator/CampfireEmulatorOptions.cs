@@ -122,6 +122,7 @@ public sealed class CampfireEmulatorOptions
         RequireCount(nameof(EmulatorLimits.MaxChannelsPerClient), limits.MaxChannelsPerClient, minimum: 0);
         RequireCount(nameof(EmulatorLimits.MaxEventsPerSecond), limits.MaxEventsPerSecond, minimum: 1);
         RequireCount(nameof(EmulatorLimits.MaxJoinsPerSecond), limits.MaxJoinsPerSecond, minimum: 1);
+        RequireCount(nameof(EmulatorLimits.MaxPresenceEventsPerSecond), limits.MaxPresenceEventsPerSecond, minimum: 1);
         RequireCount(nameof(EmulatorLimits.MaxClientPresenceEventsPerWindow), limits.MaxClientPresenceEventsPerWindow, minimum: 0);
         RequireCount(nameof(EmulatorLimits.MaxPayloadSizeInKilobytes), limits.MaxPayloadSizeInKilobytes, minimum: 1, maximum: MaxKilobytes);
         RequireCount(nameof(EmulatorLimits.MaxQueuedFramesPerSocket), limits.MaxQueuedFramesPerSocket, minimum: 1);

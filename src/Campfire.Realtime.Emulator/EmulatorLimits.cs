@@ -28,6 +28,15 @@ public sealed class EmulatorLimits
     /// <value>100 by default; 1 or more, <see cref="int.MaxValue"/> for no limit.</value>
     public int MaxJoinsPerSecond { get; set; } = 100;
 
+    /// <summary>
+    /// Presence events per second of the whole project, as the mean over up to a minute: a track, and each state and diff that is
+    /// delivered. While there are more, a channel that tracks, or joins with presence, is closed with
+    /// <c>Too many presence messages per second</c>.
+    /// </summary>
+    /// <remarks>The mean is renewed every 5 seconds, as that of <see cref="MaxEventsPerSecond"/> is.</remarks>
+    /// <value>1,000 by default; 1 or more, <see cref="int.MaxValue"/> for no limit.</value>
+    public int MaxPresenceEventsPerSecond { get; set; } = 1000;
+
     /// <summary>Presence calls of one channel in <see cref="ClientPresenceWindow"/>; one more closes the channel.</summary>
     /// <value>5 by default; 0 or more.</value>
     public int MaxClientPresenceEventsPerWindow { get; set; } = 5;

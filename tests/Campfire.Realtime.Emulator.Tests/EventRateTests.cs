@@ -49,6 +49,56 @@ public sealed class EventRateTests : IDisposable
     }
 
     [Test]
+    public async Task Presence_has_a_rate_of_its_own_and_too_much_of_it_closes_who_tracks_or_joins_with_it()
+    {
+        await using var emulator = await CampfireEmulator.StartAsync(new()
+        {
+            ApplyMigrations = false, Delays = EmulatorDelays.Fast, TimeProvider = _time, Limits = new() { MaxPresenceEventsPerSecond = 1 },
+        });
+        var config = JsonNode.Parse("""{"presence":{"enabled":true}}""")!.AsObject();
+        await using var first = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        var (joinRef, _) = await first.JoinAsync(Topic, config.DeepClone().AsObject());
+        await using var second = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        await second.JoinAsync(Topic, config.DeepClone().AsObject());
+        Task<string> TrackAsync(int n) => first.PushAsync(
+            Topic, "presence", new JsonObject { ["event"] = "track", ["payload"] = new JsonObject { ["n"] = n } }, joinRef);
+        // Two states, two tracks and four diffs are more than one a second.
+        for (var n = 1; n <= 2; n++)
+        {
+            await first.ReplyToAsync(await TrackAsync(n));
+            await first.EventAsync("presence_diff");
+            await second.EventAsync("presence_diff");
+        }
+
+        _time.Advance(_tick);
+        await TrackAsync(3);
+
+        Assert.That((string?)(await first.EventAsync("system")).Payload!["message"], Is.EqualTo("Too many presence messages per second"));
+        await first.EventAsync("phx_close");
+        await using var late = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        await late.JoinAsync(Topic, config);
+        Assert.That((string?)(await late.EventAsync("system")).Payload!["message"], Is.EqualTo("Too many presence messages per second"));
+    }
+
+    [Test]
+    public async Task Requests_to_the_broadcast_api_tell_their_rate_and_are_refused_when_it_is_reached()
+    {
+        using var http = new HttpClient { BaseAddress = _emulator.Url, DefaultRequestHeaders = { { "apikey", _emulator.AnonKey } } };
+        Task<HttpResponseMessage> SendAsync() => http.PostAsync("/realtime/v1/api/broadcast", new StringContent("{}", Encoding.UTF8, "application/json"));
+        using var first = await SendAsync();
+        for (var i = 0; i < 3; i++)
+            (await SendAsync()).Dispose();
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        using var refused = await SendAsync();
+
+        string[] names = ["x-rate-rolling", "x-rate-limit", "x-rate-limit-remaining"];
+        Assert.That(names.Select(name => first.Headers.GetValues(name).Single()), Is.EqualTo(new[] { "0", "3", "3" }));
+        Assert.That(names.Select(name => refused.Headers.GetValues(name).Single()), Is.EqualTo(new[] { "4", "3", "-1" }));
+        Assert.That(((int)refused.StatusCode, await refused.Content.ReadAsStringAsync()), Is.EqualTo((429, """{"message":"Too many requests"}""")));
+    }
+
+    [Test]
     public async Task A_sender_that_receives_its_own_is_acknowledged_before_it_is_closed()
     {
         await using var sender = await JoinAsync("""{"broadcast":{"self":true,"ack":true}}""");

@@ -17,6 +17,7 @@ public sealed class OptionTests
         new(new() { Limits = { MaxClientPresenceEventsPerWindow = -1 } }, "MaxClientPresenceEventsPerWindow"),
         new(new() { Limits = { MaxEventsPerSecond = 0 } }, "MaxEventsPerSecond"),
         new(new() { Limits = { MaxJoinsPerSecond = 0 } }, "MaxJoinsPerSecond"),
+        new(new() { Limits = { MaxPresenceEventsPerSecond = 0 } }, "MaxPresenceEventsPerSecond"),
         new(new() { Limits = { MaxPayloadSizeInKilobytes = 0 } }, "MaxPayloadSizeInKilobytes"),
         new(new() { Limits = { MaxPayloadSizeInKilobytes = int.MaxValue } }, "MaxPayloadSizeInKilobytes"),
         new(new() { Limits = { MaxQueuedFramesPerSocket = 0 } }, "MaxQueuedFramesPerSocket"),

@@ -19,7 +19,7 @@ public sealed class OrderingTests
     {
         ApplyMigrations = false,
         Delays = EmulatorDelays.Fast,
-        Limits = new() { MaxClientPresenceEventsPerWindow = int.MaxValue, MaxEventsPerSecond = int.MaxValue },
+        Limits = new() { MaxClientPresenceEventsPerWindow = int.MaxValue, MaxEventsPerSecond = int.MaxValue, MaxPresenceEventsPerSecond = int.MaxValue },
     });
 
     [OneTimeTearDown]

@@ -53,6 +53,27 @@ public sealed class SocketTimeTests
     }
 
     [Test]
+    public async Task A_socket_that_has_joined_and_left_everything_is_cut_within_10_minutes()
+    {
+        await using var emulator = await CampfireEmulator.StartAsync(new()
+        {
+            ApplyMigrations = false, TimeProvider = _time, Limits = new() { IdleTimeout = TimeSpan.FromHours(1) },
+        });
+        await using var abandoned = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        await using var member = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        await using var newcomer = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        var (joinRef, _) = await abandoned.JoinAsync("realtime:a");
+        await member.JoinAsync("realtime:a");
+        await abandoned.ReplyToAsync(await abandoned.PushAsync("realtime:a", "phx_leave", null, joinRef));
+
+        _time.Advance(TimeSpan.FromMinutes(10));
+
+        Assert.That(await abandoned.ClosedAsync(), Is.Null);
+        foreach (var socket in new[] { member, newcomer })
+            await socket.ReplyToAsync(await socket.PushAsync("phoenix", "heartbeat", null));
+    }
+
+    [Test]
     public async Task Point_08_66_seconds_without_a_byte_close_with_1000()
     {
         await using var socket = await PlainSocket.ConnectAsync(_emulator.Url, _emulator.AnonKey);

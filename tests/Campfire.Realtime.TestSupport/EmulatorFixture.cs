@@ -12,7 +12,7 @@ public abstract class EmulatorFixture
         _emulator ?? throw new InvalidOperationException("This test assembly has no [SetUpFixture] that derives from EmulatorFixture.");
 
     // Tests send and join at the machine's speed, all of them in one project.
-    public static EmulatorLimits Unhurried() => new() { MaxEventsPerSecond = int.MaxValue, MaxJoinsPerSecond = int.MaxValue };
+    public static EmulatorLimits Unhurried() => new() { MaxEventsPerSecond = int.MaxValue, MaxJoinsPerSecond = int.MaxValue, MaxPresenceEventsPerSecond = int.MaxValue };
 
     [OneTimeSetUp]
     public async Task StartEmulator()

@@ -19,12 +19,14 @@ namespace Campfire.Realtime.Emulator.Hosting;
 
 internal sealed class EmulatorHost : IAsyncDisposable
 {
+    private static readonly TimeSpan _sweepInterval = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan _goodbyePatience = TimeSpan.FromSeconds(1);
 
     private readonly WebApplication _app;
     private readonly FunctionCatalog _catalog;
     private readonly SchemaReloadListener _reloads;
     private readonly RealtimeServices _realtime;
+    private readonly ITimer _sweep;
 
     private EmulatorHost(WebApplication app, FunctionCatalog catalog, SchemaReloadListener reloads, RealtimeServices realtime)
     {
@@ -32,6 +34,8 @@ internal sealed class EmulatorHost : IAsyncDisposable
         _catalog = catalog;
         _reloads = reloads;
         _realtime = realtime;
+        _sweep = realtime.Time.CreateTimer(
+            static sockets => ((SocketRegistry)sockets!).CutAbandoned(), realtime.Sockets, _sweepInterval, _sweepInterval);
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
         Url = new Uri(address);
     }
@@ -131,6 +135,7 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _sweep.DisposeAsync().ConfigureAwait(false);
         // What a fault keeps silent or delays would keep this waiting.
         Faults.ReleaseConnections();
         // 1012, "service restart", is how a Realtime that goes down says so.

@@ -73,13 +73,13 @@ internal sealed class PresenceTracker(Topic topic)
         foreach (var member in topic.Members)
         {
             if (member.Presence == PresenceDelivery.ThroughChannel)
-                member.Send(Diff(member.Version, member.JoinRef, payload.WrittenSpan));
+                member.DeliverPresence(Diff(member.Version, member.JoinRef, payload.WrittenSpan));
             else if (member.Presence != PresenceDelivery.Direct)
                 continue;
             else if (member.Version == WireVersion.V2)
-                member.Send(version2 ??= Diff(WireVersion.V2, default, payload.WrittenSpan));
+                member.DeliverPresence(version2 ??= Diff(WireVersion.V2, default, payload.WrittenSpan));
             else
-                member.Send(version1 ??= Diff(WireVersion.V1, default, payload.WrittenSpan));
+                member.DeliverPresence(version1 ??= Diff(WireVersion.V1, default, payload.WrittenSpan));
         }
     }
 

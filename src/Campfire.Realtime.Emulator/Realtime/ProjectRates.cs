@@ -8,8 +8,16 @@ internal sealed class ProjectRates(EmulatorLimits limits, TimeProvider time)
 
     public RollingRate Joins { get; } = new(limits.MaxJoinsPerSecond, time);
 
+    // A presence counts once when it is tracked, and once for each state or diff that is delivered.
+    public RollingRate Presence { get; } = new(limits.MaxPresenceEventsPerSecond, time);
+
+    // Requests to the broadcast API, which are held to the limit of events.
+    public RollingRate Requests { get; } = new(limits.MaxEventsPerSecond, time, tickSeconds: 1);
+
     public void Clear()
     {
+        Presence.Clear();
+        Requests.Clear();
         Events.Clear();
         Joins.Clear();
     }

@@ -134,6 +134,8 @@ internal sealed partial class RealtimeChannel
             CloseBecause("Track message size exceeded");
             return;
         }
+        if (!CountPresence())
+            return;
         _isPresenceEnabled = true;
         _audience!.Presence.Track(this, payload);
         Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
@@ -154,6 +156,18 @@ internal sealed partial class RealtimeChannel
         (_write, _) = await _services.Admission.WriteAccessAsync(_identity, SubTopic, Socket.Aborted).ConfigureAwait(false);
         if (_write is not null)
             _presence = presence;
+    }
+
+    // False when there are too many already, and the channel is closed for it.
+    private bool CountPresence()
+    {
+        if (_services.Rates.Presence.Mean > _services.Limits.MaxPresenceEventsPerSecond)
+        {
+            CloseBecause("Too many presence messages per second");
+            return false;
+        }
+        _services.Rates.Presence.Count();
+        return true;
     }
 
     // A window begins with the first call that falls in none.

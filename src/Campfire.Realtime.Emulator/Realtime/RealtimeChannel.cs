@@ -95,7 +95,7 @@ internal sealed partial class RealtimeChannel
         RefusePostgresChanges();
         if (_request.WantsReplicationNotice)
             AnnounceReplication();
-        if (_request.IsPresenceEnabled && _presence == PresenceDelivery.Direct)
+        if (_request.IsPresenceEnabled && _presence == PresenceDelivery.Direct && CountPresence())
             _audience!.Presence.SendState(this);
     }
 
@@ -103,6 +103,12 @@ internal sealed partial class RealtimeChannel
     {
         Send(broadcast);
         _services.Rates.Events.Count();
+    }
+
+    public void DeliverPresence(in OutboundFrame diff)
+    {
+        Send(diff);
+        _services.Rates.Presence.Count();
     }
 
     public bool HasTooManyEvents => _services.Rates.Events.IsExceeded;

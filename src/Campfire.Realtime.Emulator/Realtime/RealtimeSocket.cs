@@ -32,6 +32,7 @@ internal sealed partial class RealtimeSocket : IDisposable
     private bool _hasEnded;
     private ITimer? _idle;
     private volatile bool _isClosing;
+    private volatile bool _hasTriedToJoin;
 
     public RealtimeSocket(
         RealtimeServices services, WebSocket socket, WireVersion version, string connectionToken, string headersJson, Action abortConnection, ILogger logger)
@@ -51,6 +52,9 @@ internal sealed partial class RealtimeSocket : IDisposable
     public WireVersion Version { get; }
 
     public CancellationToken Aborted { get; }
+
+    // It has tried to join, and has no channel.
+    public bool IsAbandoned => _hasTriedToJoin && _channels.IsEmpty;
 
     public void Send(in OutboundFrame frame)
     {
@@ -310,6 +314,8 @@ internal sealed partial class RealtimeSocket : IDisposable
     // socket does nothing else while a join is being decided.
     private async Task JoinAsync(JoinRequest request, string topic, string subTopic, byte[] joinRef, byte[] reference)
     {
+        // Not abandoned while it is at it.
+        _hasTriedToJoin = false;
         var reply = new TaskCompletionSource<OutboundFrame>(TaskCreationOptions.RunContinuationsAsynchronously);
         Send(OutboundFrame.Later(reply.Task));
         try
@@ -338,6 +344,7 @@ internal sealed partial class RealtimeSocket : IDisposable
         }
         finally
         {
+            _hasTriedToJoin = true;
             reply.TrySetCanceled();
         }
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Unicode;
@@ -16,6 +17,8 @@ internal sealed class RestBroadcaster(RealtimeServices services, ApiKeys keys)
     // Null when the request has been answered.
     public async Task<ChannelIdentity?> IdentifyAsync(HttpContext context)
     {
+        if (await ExceedsRequestsAsync(context).ConfigureAwait(false))
+            return null;
         var request = context.Request;
         var header = request.Headers.Authorization.ToString().Split(' ');
         if (header is not ([""] or [_, _]))
@@ -37,6 +40,21 @@ internal sealed class RestBroadcaster(RealtimeServices services, ApiKeys keys)
     {
         var (access, fault) = await services.Admission.WriteAccessAsync(identity, subTopic, cancellationToken).ConfigureAwait(false);
         return (access is { Broadcast: true }, fault);
+    }
+
+    // True when the request has been answered with 429. The headers tell whoever asks how much is left.
+    private async Task<bool> ExceedsRequestsAsync(HttpContext context)
+    {
+        var rate = services.Rates.Requests;
+        rate.Count();
+        var (mean, max) = ((long)rate.Mean, services.Limits.MaxEventsPerSecond);
+        context.Response.Headers["x-rate-rolling"] = mean.ToString(CultureInfo.InvariantCulture);
+        context.Response.Headers["x-rate-limit"] = max.ToString(CultureInfo.InvariantCulture);
+        context.Response.Headers["x-rate-limit-remaining"] = (max - mean).ToString(CultureInfo.InvariantCulture);
+        if (mean < max)
+            return false;
+        await AnswerAsync(context, StatusCodes.Status429TooManyRequests, "Too many requests").ConfigureAwait(false);
+        return true;
     }
 
     // True when the request has been answered with 429; otherwise its messages are counted.

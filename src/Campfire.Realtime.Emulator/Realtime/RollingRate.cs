@@ -1,14 +1,15 @@
 namespace Campfire.Realtime.Emulator.Realtime;
 
-// Realtime's way of counting: the mean of up to twelve ticks of five seconds, looked at when a tick ends. A burst passes,
-// what was too much is noticed up to five seconds late, and stays too much until the mean has come down.
-internal sealed class RollingRate(int maxPerSecond, TimeProvider time)
+// Realtime's way of counting: the mean of the ticks of up to a minute, of five seconds each, looked at when a tick ends. A
+// burst passes, what was too much is noticed up to a tick late, and stays too much until the mean has come down.
+internal sealed class RollingRate(int maxPerSecond, TimeProvider time, int tickSeconds = 5)
 {
-    private const int MaxTicks = 12;
-    private static readonly TimeSpan _tick = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _window = TimeSpan.FromMinutes(1);
 
+    private readonly TimeSpan _tick = TimeSpan.FromSeconds(tickSeconds);
+    private readonly int _maxTicks = (int)_window.TotalSeconds / tickSeconds;
     private readonly Lock _lock = new();
-    private readonly Queue<long> _ticks = new(MaxTicks);
+    private readonly Queue<long> _ticks = new();
     private long? _startedAt;
     private long _ticksEnded;
     private long _current;
@@ -55,9 +56,9 @@ internal sealed class RollingRate(int maxPerSecond, TimeProvider time)
         var ended = time.GetElapsedTime(startedAt).Ticks / _tick.Ticks;
         if (ended == _ticksEnded)
             return;
-        for (var left = Math.Min(ended - _ticksEnded, MaxTicks + 1); left > 0; left--)
+        for (var left = Math.Min(ended - _ticksEnded, _maxTicks + 1); left > 0; left--)
         {
-            if (_ticks.Count == MaxTicks)
+            if (_ticks.Count == _maxTicks)
                 _ticks.Dequeue();
             _ticks.Enqueue(_current);
             _current = 0;

@@ -31,6 +31,16 @@ internal sealed class SocketRegistry
             Interlocked.Decrement(ref _users);
     }
 
+    // As Realtime does every ten minutes.
+    public void CutAbandoned()
+    {
+        foreach (var socket in _sockets.Keys)
+        {
+            if (socket.IsAbandoned)
+                socket.Abort();
+        }
+    }
+
     public void AbortAll()
     {
         foreach (var socket in _sockets.Keys)
