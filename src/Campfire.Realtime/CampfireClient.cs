@@ -20,7 +20,7 @@ public sealed class CampfireClient : IAsyncDisposable
     private readonly CampfireClientOptions _options;
     private readonly ChannelRegistry _registry = new();
     private readonly AccessTokenSource _tokens;
-    private readonly ConnectionLoop _connection;
+    private readonly ConnectionPool _connections;
     private readonly ChannelServices _services;
     private readonly HttpMessageHandler? _ownHandler;
     private readonly HttpClient _http;
@@ -52,8 +52,8 @@ public sealed class CampfireClient : IAsyncDisposable
         var backoff = new Backoff(
             _options.ReconnectBaseDelay, _options.ReconnectMaxDelay, _options.JitterSeed is { } seed ? new Random(seed) : new Random());
         _tokens = new AccessTokenSource(_options.AccessToken, _options.TimeProvider);
-        _connection = new ConnectionLoop(_options, newSocket, _registry, backoff, logger);
-        _services = new ChannelServices(_options, _connection, _registry, _tokens, backoff, logger);
+        _connections = new ConnectionPool(_options, newSocket, _registry, backoff, logger);
+        _services = new ChannelServices(_options, _connections, _registry, _tokens, backoff, logger);
 
         // A pooled connection that lives for ever would never see a changed address of the server.
         _ownHandler = _options.HttpMessageHandler is not null ? null
@@ -64,17 +64,25 @@ public sealed class CampfireClient : IAsyncDisposable
     }
 
     /// <summary>Gets the state of the connection.</summary>
-    public CampfireStatus Status => _connection.Status.Current;
+    public CampfireStatus Status => _connections.Status.Current;
 
     /// <summary>Watches the state of the connection: the present one first, then each change. The stream ends when the client is disposed.</summary>
     /// <param name="cancellationToken">Ends the watching.</param>
-    public IAsyncEnumerable<CampfireStatus> WatchStatusAsync(CancellationToken cancellationToken = default) => _connection.Status.WatchAsync(cancellationToken);
+    public IAsyncEnumerable<CampfireStatus> WatchStatusAsync(CancellationToken cancellationToken = default) => _connections.Status.WatchAsync(cancellationToken);
 
     /// <summary>Connects, and completes when the server agreed. Calling it while connected does nothing.</summary>
     /// <param name="cancellationToken">Ends the wait. The client goes on trying until it is disposed.</param>
     /// <exception cref="CampfireException">The server refused the API key, or there was no connection within <see cref="CampfireClientOptions.ConnectTimeout"/>.</exception>
     /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
-    public Task ConnectAsync(CancellationToken cancellationToken = default) => _connection.ConnectAsync(cancellationToken);
+    public Task ConnectAsync(CancellationToken cancellationToken = default) => _connections.ConnectAsync(cancellationToken);
+
+    /// <summary>Says that the network has changed or the machine has woken up: what is connected is proved within two seconds, and a waiting attempt starts at once.</summary>
+    /// <remarks>
+    /// Call it from <see cref="System.Net.NetworkInformation.NetworkChange.NetworkAddressChanged"/> or the platform's own notice. Without it a
+    /// dead connection is noticed after <see cref="CampfireClientOptions.HeartbeatInterval"/> and <see cref="CampfireClientOptions.HeartbeatTimeout"/>.
+    /// Calling it too often costs one frame each.
+    /// </remarks>
+    public void NotifyNetworkChanged() => _connections.OnNetworkChanged();
 
     /// <summary>Joins a conversation, and completes when the server agreed.</summary>
     /// <param name="organizationId">The organization that the conversation belongs to.</param>
@@ -143,7 +151,7 @@ public sealed class CampfireClient : IAsyncDisposable
             return;
 
         await Task.WhenAll(_registry.Sessions.Select(session => session.Owner.DisposeAsync().AsTask())).ConfigureAwait(false);
-        await _connection.DisposeAsync().ConfigureAwait(false);
+        await _connections.DisposeAsync().ConfigureAwait(false);
         _http.Dispose();
         _ownHandler?.Dispose();
     }
@@ -172,7 +180,7 @@ public sealed class CampfireClient : IAsyncDisposable
     private void ThrowIfNotConnected()
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
-        if (!_connection.IsStarted)
+        if (!_connections.IsStarted)
             throw new InvalidOperationException("The client is not connected. Await ConnectAsync before the first join.");
     }
 }

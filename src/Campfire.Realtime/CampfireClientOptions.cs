@@ -23,11 +23,17 @@ public sealed class CampfireClientOptions
     /// <summary>The default of <see cref="ReconnectMaxDelay"/>.</summary>
     public static readonly TimeSpan DefaultReconnectMaxDelay = TimeSpan.FromSeconds(30);
 
+    /// <summary>The default of <see cref="IdleTimeout"/>.</summary>
+    public static readonly TimeSpan DefaultIdleTimeout = TimeSpan.FromSeconds(30);
+
     /// <summary>The default of <see cref="GapHoldTime"/>.</summary>
     public static readonly TimeSpan DefaultGapHoldTime = TimeSpan.FromMilliseconds(150);
 
     /// <summary>The default of <see cref="TailCheckInterval"/>.</summary>
     public static readonly TimeSpan DefaultTailCheckInterval = TimeSpan.FromSeconds(60);
+
+    /// <summary>The default of <see cref="MaxChannelsPerConnection"/>, which is Realtime's own limit on every plan.</summary>
+    public const int DefaultMaxChannelsPerConnection = 100;
 
     /// <summary>The default of <see cref="EventBufferSize"/>.</summary>
     public const int DefaultEventBufferSize = 1024;
@@ -89,6 +95,14 @@ public sealed class CampfireClientOptions
     /// <value>The default is 30 s; not below <see cref="ReconnectBaseDelay"/>, at most 1 h.</value>
     public TimeSpan ReconnectMaxDelay { get; set; } = DefaultReconnectMaxDelay;
 
+    /// <summary>Gets or sets how long a connection stays open after its last channel was left.</summary>
+    /// <value>The default is 30 s; 1 ms to 1 h. The next join opens it again.</value>
+    public TimeSpan IdleTimeout { get; set; } = DefaultIdleTimeout;
+
+    /// <summary>Gets or sets how many channels share a connection; more open further ones.</summary>
+    /// <value>The default is 100; 1 to 10,000. Realtime refuses a join beyond the limit of the project.</value>
+    public int MaxChannelsPerConnection { get; set; } = DefaultMaxChannelsPerConnection;
+
     /// <summary>Gets or sets how long a later event waits for a missing earlier one before the log is read.</summary>
     /// <value>The default is 150 ms; 1 ms to 60 s.</value>
     public TimeSpan GapHoldTime { get; set; } = DefaultGapHoldTime;
@@ -140,6 +154,9 @@ public sealed class CampfireClientOptions
         CheckRange(SendTimeout, tenth, hour, nameof(SendTimeout));
         CheckRange(ReconnectBaseDelay, TimeSpan.FromMilliseconds(1), hour, nameof(ReconnectBaseDelay));
         CheckRange(ReconnectMaxDelay, ReconnectBaseDelay, hour, nameof(ReconnectMaxDelay));
+        CheckRange(IdleTimeout, TimeSpan.FromMilliseconds(1), hour, nameof(IdleTimeout));
+        if (MaxChannelsPerConnection is < 1 or > 10_000)
+            throw new ArgumentException($"{nameof(MaxChannelsPerConnection)} is {MaxChannelsPerConnection}; it ranges from 1 to 10,000.");
         CheckRange(GapHoldTime, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(60), nameof(GapHoldTime));
         CheckRange(TailCheckInterval, tenth, hour, nameof(TailCheckInterval));
         if (EventBufferSize is < 1 or > 1_000_000)

@@ -13,7 +13,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     private static readonly TimeSpan LeavePatience = TimeSpan.FromSeconds(2);
 
     private readonly CampfireClientOptions _options;
-    private readonly ConnectionLoop _connection;
+    private readonly ConnectionPool _connections;
     private readonly ChannelRegistry _registry;
     private readonly AccessTokenSource _tokens;
     private readonly Backoff _backoff;
@@ -24,6 +24,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     private readonly CancellationTokenSource _leaving = new();
     private readonly TaskCompletionSource _firstJoin = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _loop = Task.CompletedTask;
+    private ConnectionLoop? _connection;
     private volatile Membership? _membership;
     private int _isDisposed;
 
@@ -35,7 +36,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         _sink = sink;
         _isPresenceEnabled = isPresenceEnabled;
         _options = services.Options;
-        _connection = services.Connection;
+        _connections = services.Connections;
         _registry = services.Registry;
         _tokens = services.Tokens;
         _backoff = services.Backoff;
@@ -63,7 +64,18 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         if (!_registry.TryAdd(this))
             throw new InvalidOperationException($"This client has joined {Name} already. Share that instance, or dispose it first: the server keeps one membership per connection.");
 
-        _loop = Task.Run(RunAsync, CancellationToken.None);
+        ConnectionLoop connection;
+        try
+        {
+            _connection = connection = _connections.AddChannel();
+        }
+        catch
+        {
+            _registry.Remove(this);
+            throw;
+        }
+
+        _loop = Task.Run(() => RunAsync(connection), CancellationToken.None);
         await _firstJoin.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -158,7 +170,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         if (_membership is { } membership)
             await LeaveAsync(membership, isAnswered: membership.IsConfirmed).ConfigureAwait(false);
         _membership = null;
-        _registry.Remove(this);
+        GiveUpPlace();
         _firstJoin.TrySetException(new ObjectDisposedException(Name.Value));
         _leaving.Dispose();
     }
@@ -173,14 +185,14 @@ internal sealed partial class ChannelSession : IAsyncDisposable
             _sink.OnDatabaseStreaming();
     }
 
-    private async Task RunAsync()
+    private async Task RunAsync(ConnectionLoop connection)
     {
         CancellationToken cancellationToken = _leaving.Token;
         try
         {
             while (true)
             {
-                SocketLink link = await _connection.WhenLiveAsync(cancellationToken).ConfigureAwait(false);
+                SocketLink link = await connection.WhenLiveAsync(cancellationToken).ConfigureAwait(false);
                 Refusal refusal;
                 try
                 {
@@ -250,9 +262,15 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     private void End(CampfireException reason)
     {
         LogEnded(Name, reason.Code, reason.Message);
-        _registry.Remove(this);
+        GiveUpPlace();
         _firstJoin.TrySetException(reason);
         _sink.OnEnded(reason);
+    }
+
+    private void GiveUpPlace()
+    {
+        _registry.Remove(this);
+        Interlocked.Exchange(ref _connection, null)?.Demand.RemoveChannel();
     }
 
     private async Task<Refusal?> JoinOnceAsync(SocketLink link, CancellationToken cancellationToken)

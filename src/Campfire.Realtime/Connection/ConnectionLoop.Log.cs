@@ -18,4 +18,7 @@ internal sealed partial class ConnectionLoop
 
     [LoggerMessage(1104, LogLevel.Error, "Connecting failed in a way that is not known")]
     private partial void LogUnexpected(Exception error);
+
+    [LoggerMessage(1105, LogLevel.Debug, "Closed the connection to {Host}, because no channel is joined on it")]
+    private partial void LogResting(string host);
 }

@@ -3,10 +3,11 @@ using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Connection;
 
-/// <summary>Owns the socket and the state of a connection: connects, waits for the loss, backs off and connects again.</summary>
+/// <summary>Owns one socket and its state: connects, waits for the loss, backs off and connects again; rests while no channel needs it.</summary>
 internal sealed partial class ConnectionLoop : IAsyncDisposable
 {
-    private const int StatusBacklog = 64;
+    /// <summary>How long whatever is under way may still take after the network changed.</summary>
+    public static readonly TimeSpan PatienceAfterNetworkChange = TimeSpan.FromSeconds(2);
 
     private readonly CampfireClientOptions _options;
     private readonly Func<IRealtimeSocket> _newSocket;
@@ -14,16 +15,22 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
     private readonly Backoff _backoff;
     private readonly ILogger _logger;
     private readonly Uri _address;
+    private readonly Action _onStatus;
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _gate = new();
     private TaskCompletionSource<SocketLink> _live = NewLive();
     private Task _loop = Task.CompletedTask;
+    private volatile CampfireStatus _status = new(CampfireConnectionState.Disconnected);
+    private SocketLink? _link;
+    private CancellationTokenSource? _attempt;
+    private TaskCompletionSource? _pause;
+    private bool _hasNetworkChanged;
     private Refusal? _lastRefusal;
     private bool _isRunning;
     private bool _isClosed;
 
     public ConnectionLoop(
-        CampfireClientOptions options, Func<IRealtimeSocket> newSocket, IFrameReceiver receiver, Backoff backoff, ILogger logger)
+        CampfireClientOptions options, Func<IRealtimeSocket> newSocket, IFrameReceiver receiver, Backoff backoff, ILogger logger, Action onStatus)
     {
         _options = options;
         _newSocket = newSocket;
@@ -31,27 +38,57 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         _backoff = backoff;
         _logger = logger;
         _address = options.SocketUrl();
+        _onStatus = onStatus;
+        Demand = new SocketDemand(options.MaxChannelsPerConnection, options.IdleTimeout, options.TimeProvider);
     }
 
-    public Board<CampfireStatus> Status { get; } = new(new CampfireStatus(CampfireConnectionState.Disconnected), StatusBacklog);
+    public CampfireStatus Status => _status;
 
-    /// <summary>Starts the loop where it does not run, and waits for the first connection.</summary>
-    public async Task ConnectAsync(CancellationToken cancellationToken)
+    /// <summary>What the channels ask of this socket.</summary>
+    public SocketDemand Demand { get; }
+
+    /// <summary>Starts the loop where it does not run or rests.</summary>
+    public void Start()
     {
-        Task<SocketLink> live;
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isClosed, typeof(CampfireClient));
-            if (!_isRunning)
-            {
-                if (_live.Task.IsFaulted)
-                    _live = NewLive();
-                _isRunning = true;
-                _loop = Task.Run(() => RunAsync(_closing.Token), CancellationToken.None);
-            }
+            Demand.Want();
+            if (_isRunning)
+                return;
 
-            live = _live.Task;
+            if (_live.Task.IsFaulted)
+                _live = NewLive();
+            _isRunning = true;
+            _loop = Task.Run(() => RunAsync(_closing.Token), CancellationToken.None);
         }
+    }
+
+    /// <summary>Proves or replaces at once what was built on another network.</summary>
+    public void OnNetworkChanged()
+    {
+        SocketLink? link;
+        lock (_gate)
+        {
+            link = _link;
+            _hasNetworkChanged = true;
+            _pause?.TrySetResult();
+            _attempt?.CancelAfter(PatienceAfterNetworkChange);
+
+            // Networks change in bursts, and each hint must not give the same attempt more time.
+            _attempt = null;
+        }
+
+        link?.Probe(PatienceAfterNetworkChange);
+    }
+
+    /// <summary>Starts the loop, and waits for the connection.</summary>
+    public async Task ConnectAsync(CancellationToken cancellationToken)
+    {
+        Start();
+        Task<SocketLink> live;
+        lock (_gate)
+            live = _live.Task;
 
         try
         {
@@ -110,9 +147,8 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
 
         await _closing.CancelAsync().ConfigureAwait(false);
         await loop.ConfigureAwait(false);
-        Status.Show(new CampfireStatus(CampfireConnectionState.Closed, "closed by the application"));
-        Status.Complete();
         FailLive(new ObjectDisposedException(nameof(CampfireClient)));
+        Demand.Dispose();
         _closing.Dispose();
     }
 
@@ -133,23 +169,34 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         while (!cancellationToken.IsCancellationRequested)
         {
             attempt++;
-            Status.Show(new CampfireStatus(
+            Show(new CampfireStatus(
                 wasConnected ? CampfireConnectionState.Reconnecting : CampfireConnectionState.Connecting, reason, attempt));
             Refusal refusal;
             try
             {
+                LinkLoss? loss;
                 SocketLink link = await OpenAsync(cancellationToken).ConfigureAwait(false);
                 await using (link.ConfigureAwait(false))
                 {
                     wasConnected = true;
-                    LinkLoss loss = await HoldAsync(link, cancellationToken).ConfigureAwait(false);
-                    LogConnectionLost(loss.Reason);
-                    refusal = Refusal.OfLoss(loss);
+                    loss = await HoldAsync(link, cancellationToken).ConfigureAwait(false);
+                    refusal = loss is null ? default : Refusal.OfLoss(loss);
 
                     // A server that accepts and hangs up at once must not be met at the shortest delay for ever.
                     if (link.HasHeard)
                         attempt = 0;
                 }
+
+                if (loss is null)
+                {
+                    LogResting(_address.Authority);
+                    Show(new CampfireStatus(CampfireConnectionState.Disconnected, "no channel is joined"));
+                    await Demand.WhenNeededAsync(cancellationToken).ConfigureAwait(false);
+                    (attempt, wasConnected, reason) = (0, false, null);
+                    continue;
+                }
+
+                LogConnectionLost(loss.Reason);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -166,23 +213,51 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
                 _lastRefusal = refusal;
             if (refusal.Class is RefusalClass.Permanent)
             {
-                Status.Show(new CampfireStatus(CampfireConnectionState.Disconnected, reason));
+                Show(new CampfireStatus(CampfireConnectionState.Disconnected, reason));
                 FailLive(refusal.ToException($"{_address.Authority} refused the connection"));
                 return;
             }
 
+            // What failed on the network before says nothing about this one.
+            lock (_gate)
+                attempt = _hasNetworkChanged ? 0 : attempt;
+
             // The first attempt after a loss waits too: a server that restarts would otherwise meet all its clients at once.
             TimeSpan delay = refusal.Class is RefusalClass.Capacity ? _backoff.ForCapacity() : _backoff.Next(Math.Max(attempt, 1));
-            Status.Show(new CampfireStatus(
+            Show(new CampfireStatus(
                 wasConnected ? CampfireConnectionState.Reconnecting : CampfireConnectionState.Connecting, reason, attempt + 1, delay));
             try
             {
-                await Task.Delay(delay, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+                // Another network says nothing about a limit that was reached.
+                if (await PauseAsync(delay, isCutShort: refusal.Class is not RefusalClass.Capacity, cancellationToken).ConfigureAwait(false))
+                    attempt = 0;
             }
             catch (OperationCanceledException)
             {
                 return;
             }
+        }
+    }
+
+    /// <summary>Waits, and says whether a change of the network cut the wait short.</summary>
+    private async Task<bool> PauseAsync(TimeSpan delay, bool isCutShort, CancellationToken cancellationToken)
+    {
+        var pause = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+            _pause = isCutShort ? pause : null;
+        try
+        {
+            await pause.Task.WaitAsync(delay, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+        finally
+        {
+            lock (_gate)
+                _pause = null;
         }
     }
 
@@ -194,13 +269,24 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             using var deadline = new CancellationTokenSource(_options.RequestTimeout, _options.TimeProvider);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
             LogConnecting(_address.Authority);
+            lock (_gate)
+            {
+                _attempt = deadline;
+                _hasNetworkChanged = false;
+            }
+
             try
             {
                 await socket.ConnectAsync(_address, either.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
-                throw new TimeoutException($"{_address.Authority} did not answer within {_options.RequestTimeout.TotalSeconds:0.#} s");
+                throw new TimeoutException($"{_address.Authority} did not answer in time");
+            }
+            finally
+            {
+                lock (_gate)
+                    _attempt = null;
             }
         }
         catch
@@ -214,22 +300,44 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         return link;
     }
 
-    private async Task<LinkLoss> HoldAsync(SocketLink link, CancellationToken cancellationToken)
+    /// <summary>Keeps a link until it is lost, or, with null, until no channel needs it any more.</summary>
+    private async Task<LinkLoss?> HoldAsync(SocketLink link, CancellationToken cancellationToken)
     {
         LogConnected(_address.Authority);
-        Status.Show(new CampfireStatus(CampfireConnectionState.Connected));
+        Show(new CampfireStatus(CampfireConnectionState.Connected));
         lock (_gate)
+        {
+            _link = link;
             _live.TrySetResult(link);
+        }
+
+        using var holding = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task idle = Demand.WhenIdleAsync(holding.Token);
         try
         {
-            return await link.Loss.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await Task.WhenAny(link.Loss, idle).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
         }
         finally
         {
+            await holding.CancelAsync().ConfigureAwait(false);
+            await idle.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             lock (_gate)
+            {
+                _link = null;
                 _live = NewLive();
+            }
+
             link.Retire();
         }
+
+        return idle.IsCompletedSuccessfully ? null : await link.Loss.ConfigureAwait(false);
+    }
+
+    private void Show(CampfireStatus status)
+    {
+        _status = status;
+        _onStatus();
     }
 
     private Refusal OfFailure(Exception error, bool wasConnected)

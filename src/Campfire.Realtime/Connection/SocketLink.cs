@@ -4,6 +4,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Threading.Channels;
 using Campfire.Realtime.Protocol.Wire;
+using Campfire.Realtime.Streams;
 using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Connection;
@@ -35,8 +36,11 @@ internal sealed partial class SocketLink : IAsyncDisposable
     private readonly Channel<Outgoing> _outgoing = Channel.CreateBounded<Outgoing>(new BoundedChannelOptions(SendQueueFrames) { SingleReader = true });
     private readonly TaskCompletionSource<LinkLoss> _loss = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _retired = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly WakeUp _nextProbe;
+    private TaskCompletionSource _urgency = NewUrgency();
     private long _lastRef;
-    private long _lastInbound;
+    private long _reads;
+    private long _urgentPatience;
     private bool _hasHeard;
     private Task _loops = Task.CompletedTask;
 
@@ -46,7 +50,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
         _receiver = receiver;
         _options = options;
         _logger = logger;
-        _lastInbound = options.TimeProvider.GetTimestamp();
+        _nextProbe = new WakeUp(options.TimeProvider);
     }
 
     /// <summary>Completes when the link is over.</summary>
@@ -66,6 +70,17 @@ internal sealed partial class SocketLink : IAsyncDisposable
 
     public void Start() => _loops = Task.WhenAll(
         EndWith(ReceiveAsync), EndWith(SendAsync), EndWith(HeartbeatAsync));
+
+    /// <summary>Asks at once for a sign of life, and gives the link up where none comes in time.</summary>
+    public void Probe(TimeSpan patience)
+    {
+        // Hints come in bursts, and a later one must not put off the end of the first.
+        if (Interlocked.CompareExchange(ref _urgentPatience, patience.Ticks, 0) != 0)
+            return;
+
+        _nextProbe.Now();
+        Volatile.Read(ref _urgency).TrySetResult();
+    }
 
     public long NextRef() => Interlocked.Increment(ref _lastRef);
 
@@ -122,6 +137,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
     {
         await CloseAsync("the link was disposed").ConfigureAwait(false);
         await _socket.DisposeAsync().ConfigureAwait(false);
+        _nextProbe.Dispose();
         _ended.Dispose();
     }
 
@@ -199,7 +215,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
                     length += read.Count;
 
                     // Not only at the end: a long message on a slow line is life, too.
-                    Volatile.Write(ref _lastInbound, _options.TimeProvider.GetTimestamp());
+                    Volatile.Write(ref _reads, _reads + 1);
                 }
                 while (!read.IsEndOfMessage);
 
@@ -267,28 +283,48 @@ internal sealed partial class SocketLink : IAsyncDisposable
 
     private async Task<LinkLoss> HeartbeatAsync(CancellationToken cancellationToken)
     {
-        TimeProvider time = _options.TimeProvider;
         while (true)
         {
-            await Task.Delay(_options.HeartbeatInterval, time, cancellationToken).ConfigureAwait(false);
-            long probed = time.GetTimestamp();
-            using PendingReply reply = Expect(NextRef());
-            using var deadline = new CancellationTokenSource(_options.HeartbeatTimeout, time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
-            try
-            {
-                // The deadline covers the sending as well: on a line that swallows nothing any more the queue is full.
-                await SendTextAsync(0, reply.Ref, PhoenixTopic, PhoenixEvents.Heartbeat, "{}"u8, either.Token).ConfigureAwait(false);
-                await reply.Task.WaitAsync(either.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-            {
-                // Any frame is a sign of life: a socket that is busy with a slow join answers no heartbeat.
-                if (Volatile.Read(ref _lastInbound) < probed)
-                    return new LinkLoss($"no sign of life for {_options.HeartbeatTimeout.TotalSeconds:0.#} s after a heartbeat");
-            }
+            _nextProbe.In(_options.HeartbeatInterval);
+            await _nextProbe.WaitAsync(cancellationToken).ConfigureAwait(false);
+            long urgent = Volatile.Read(ref _urgentPatience);
+            TimeSpan patience = urgent > 0 && urgent < _options.HeartbeatTimeout.Ticks ? TimeSpan.FromTicks(urgent) : _options.HeartbeatTimeout;
+            if (!await IsAliveAsync(patience, isUrgent: urgent > 0, cancellationToken).ConfigureAwait(false))
+                return new LinkLoss($"no sign of life for {patience.TotalSeconds:0.#} s after a heartbeat");
+            if (urgent > 0)
+                Volatile.Write(ref _urgentPatience, 0);
         }
     }
+
+    private async Task<bool> IsAliveAsync(TimeSpan patience, bool isUrgent, CancellationToken cancellationToken)
+    {
+        TaskCompletionSource urgency = NewUrgency();
+        Volatile.Write(ref _urgency, urgency);
+        if (!isUrgent && Volatile.Read(ref _urgentPatience) > 0)
+            return true;
+
+        long readsBefore = Volatile.Read(ref _reads);
+        using PendingReply reply = Expect(NextRef());
+        using var deadline = new CancellationTokenSource(patience, _options.TimeProvider);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        try
+        {
+            // The deadline covers the sending as well: on a line that swallows nothing any more the queue is full.
+            await SendTextAsync(0, reply.Ref, PhoenixTopic, PhoenixEvents.Heartbeat, "{}"u8, either.Token).ConfigureAwait(false);
+
+            // An urgent probe takes the place of an ordinary one: what arrived before the network changed proves nothing.
+            Task answer = isUrgent ? reply.Task : Task.WhenAny(reply.Task, urgency.Task);
+            await answer.WaitAsync(either.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Any frame is a sign of life: a socket that is busy with a slow join answers no heartbeat.
+            return Volatile.Read(ref _reads) > readsBefore;
+        }
+    }
+
+    private static TaskCompletionSource NewUrgency() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static readonly byte[] PhoenixTopic = PhoenixEvents.Topic.ToArray();
 

@@ -1,0 +1,124 @@
+using Campfire.Realtime.Streams;
+using Microsoft.Extensions.Logging;
+
+namespace Campfire.Realtime.Connection;
+
+/// <summary>The sockets of one client: one, and further ones while there are more channels than a socket may carry.</summary>
+internal sealed class ConnectionPool : IAsyncDisposable
+{
+    private const int StatusBacklog = 64;
+
+    private readonly CampfireClientOptions _options;
+    private readonly Func<IRealtimeSocket> _newSocket;
+    private readonly IFrameReceiver _receiver;
+    private readonly Backoff _backoff;
+    private readonly ILogger _logger;
+    private readonly Lock _gate = new();
+    private readonly List<ConnectionLoop> _loops = [];
+    private bool _isClosed;
+
+    public ConnectionPool(CampfireClientOptions options, Func<IRealtimeSocket> newSocket, IFrameReceiver receiver, Backoff backoff, ILogger logger)
+    {
+        _options = options;
+        _newSocket = newSocket;
+        _receiver = receiver;
+        _backoff = backoff;
+        _logger = logger;
+        _loops.Add(NewLoop());
+    }
+
+    /// <summary>The state of the sockets together: that of the one which is worst off.</summary>
+    public Board<CampfireStatus> Status { get; } = new(new CampfireStatus(CampfireConnectionState.Disconnected), StatusBacklog);
+
+    public bool IsStarted
+    {
+        get
+        {
+            lock (_gate)
+                return !_isClosed && _loops[0].IsStarted;
+        }
+    }
+
+    /// <summary>Starts what does not run, and waits until the first socket is connected.</summary>
+    public Task ConnectAsync(CancellationToken cancellationToken)
+    {
+        ConnectionLoop first;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isClosed, typeof(CampfireClient));
+            first = _loops[0];
+
+            // What was refused for good is tried again as well, now that the application asks.
+            foreach (ConnectionLoop loop in _loops.Where(loop => !loop.Demand.IsResting))
+                loop.Start();
+        }
+
+        return first.ConnectAsync(cancellationToken);
+    }
+
+    /// <summary>Finds a socket with room for one more channel. Give the channel back to <see cref="ConnectionLoop.Demand"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
+    public ConnectionLoop AddChannel()
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isClosed, typeof(CampfireClient));
+            foreach (ConnectionLoop loop in _loops)
+            {
+                if (loop.Demand.TryAddChannel())
+                    return loop;
+            }
+
+            ConnectionLoop further = NewLoop();
+            _loops.Add(further);
+            further.Demand.TryAddChannel();
+            further.Start();
+            return further;
+        }
+    }
+
+    public void OnNetworkChanged()
+    {
+        ConnectionLoop[] loops;
+        lock (_gate)
+            loops = [.. _loops];
+        foreach (ConnectionLoop loop in loops)
+            loop.OnNetworkChanged();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            if (_isClosed)
+                return;
+            _isClosed = true;
+        }
+
+        // Nothing is added to a closed pool.
+        await Task.WhenAll(_loops.Select(loop => loop.DisposeAsync().AsTask())).ConfigureAwait(false);
+        Status.Show(new CampfireStatus(CampfireConnectionState.Closed, "closed by the application"));
+        Status.Complete();
+    }
+
+    private ConnectionLoop NewLoop() => new(_options, _newSocket, _receiver, _backoff, _logger, ShowWorst);
+
+    private void ShowWorst()
+    {
+        // Under the gate, so that of two changes at once the later one is shown last.
+        lock (_gate)
+        {
+            // A socket that rests says nothing about those in use.
+            CampfireStatus worst = _loops.Where(loop => !loop.Demand.IsResting).Select(loop => loop.Status).MaxBy(status => Severity(status.State)) ?? _loops[0].Status;
+            Status.Show(worst);
+        }
+    }
+
+    private static int Severity(CampfireConnectionState state) => state switch
+    {
+        CampfireConnectionState.Connected => 0,
+        CampfireConnectionState.Connecting => 1,
+        CampfireConnectionState.Reconnecting => 2,
+        _ => 3,
+    };
+}
