@@ -18,7 +18,7 @@ namespace Campfire.Realtime;
 public sealed class CampfireClient : IAsyncDisposable
 {
     private readonly CampfireClientOptions _options;
-    private readonly ChannelRegistry _registry = new();
+    private readonly ChannelRegistry _registry;
     private readonly AccessTokenSource _tokens;
     private readonly ConnectionPool _connections;
     private readonly ChannelServices _services;
@@ -52,8 +52,10 @@ public sealed class CampfireClient : IAsyncDisposable
         var backoff = new Backoff(
             _options.ReconnectBaseDelay, _options.ReconnectMaxDelay, _options.JitterSeed is { } seed ? new Random(seed) : new Random());
         _tokens = new AccessTokenSource(_options.AccessToken, _options.TimeProvider);
+        RealtimeBudget budget = _options.Budget ?? new RealtimeBudget(timeProvider: _options.TimeProvider);
+        _registry = new ChannelRegistry(budget);
         _connections = new ConnectionPool(_options, newSocket, _registry, backoff, logger);
-        _services = new ChannelServices(_options, _connections, _registry, _tokens, backoff, logger);
+        _services = new ChannelServices(_options, _connections, _registry, _tokens, backoff, budget, logger);
 
         // A pooled connection that lives for ever would never see a changed address of the server.
         _ownHandler = _options.HttpMessageHandler is not null ? null

@@ -103,6 +103,10 @@ public sealed class CampfireClientOptions
     /// <value>The default is 100; 1 to 10,000. Realtime refuses a join beyond the limit of the project.</value>
     public int MaxChannelsPerConnection { get; set; } = DefaultMaxChannelsPerConnection;
 
+    /// <summary>Gets or sets what the client may use of the project's limits.</summary>
+    /// <value>The default is <see langword="null"/>: a budget of the client's own, for <see cref="RealtimePlan.Free"/>. Share one among all clients of a process.</value>
+    public RealtimeBudget? Budget { get; set; }
+
     /// <summary>Gets or sets how long a later event waits for a missing earlier one before the log is read.</summary>
     /// <value>The default is 150 ms; 1 ms to 60 s.</value>
     public TimeSpan GapHoldTime { get; set; } = DefaultGapHoldTime;

@@ -36,7 +36,7 @@ public sealed partial class Conversation : IAsyncDisposable
         _pump = new ConversationPump(new ConversationLog(Id, rpc, services.Options, services.Backoff, services.Logger), cursor, services.Options, services.Backoff, services.Logger);
         _sender = new MessageSender(Id, rpc, services.Options, services.Backoff, services.Logger);
         _session = new ChannelSession(name, this, new Sink(this), isPresenceEnabled: true, services);
-        Presence = new ConversationPresence(_session, services.Logger);
+        Presence = new ConversationPresence(_session, services);
         Typing = new ConversationTyping(ChannelName.ConversationTyping(OrganizationId, Id), services);
     }
 

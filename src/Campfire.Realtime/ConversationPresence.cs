@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Campfire.Realtime.Budget;
 using Campfire.Realtime.Channels;
 using Campfire.Realtime.Presence;
 using Campfire.Realtime.Protocol.Wire;
@@ -14,13 +15,20 @@ public sealed partial class ConversationPresence
     private readonly PresenceRoster _roster = new();
     private readonly Board<IReadOnlyList<PresentParticipant>> _present = new([], backlog: 1);
     private readonly ChannelSession _session;
+    private readonly RealtimeBudget _budget;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private PresenceDetails? _tracked;
+    private readonly Lock _gate = new();
+    private Task _publishing = Task.CompletedTask;
+    private PresenceDetails? _wanted;
+    private Shown? _membership;
 
-    internal ConversationPresence(ChannelSession session, ILogger logger)
+    internal ConversationPresence(ChannelSession session, ChannelServices services)
     {
         _session = session;
-        _logger = logger;
+        _budget = services.Budget;
+        _time = services.Options.TimeProvider;
+        _logger = services.Logger;
     }
 
     /// <summary>Gets who is present, ordered by key.</summary>
@@ -31,39 +39,46 @@ public sealed partial class ConversationPresence
     public IAsyncEnumerable<IReadOnlyList<PresentParticipant>> WatchAsync(CancellationToken cancellationToken = default) =>
         _present.WatchAsync(cancellationToken);
 
-    /// <summary>Shows the caller as present. Realtime allows five calls in 30 s for each channel and closes it at the sixth.</summary>
+    /// <summary>Shows the caller as present.</summary>
+    /// <remarks>
+    /// Realtime closes a channel that changes its presence more often than five times in 30 s. Further changes wait, and of several
+    /// that wait the last one is sent (<see cref="RealtimeBudget.PresenceCallsPerChannel"/>).
+    /// </remarks>
     /// <param name="details">What to show.</param>
-    /// <param name="cancellationToken">Cancels the wait for the server's answer.</param>
+    /// <param name="cancellationToken">Ends the wait for the server's answer. The presence is shown all the same, as soon as it can be.</param>
     /// <exception cref="CampfireException">The server refused, or did not answer in time.</exception>
     public async Task TrackAsync(PresenceDetails details, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(details);
-        Volatile.Write(ref _tracked, details);
+        Volatile.Write(ref _wanted, details);
         try
         {
-            await PushAsync(Push(details), cancellationToken).ConfigureAwait(false);
+            await PublishAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (CampfireException e) when (!e.IsTransient)
         {
             // What was refused once is not asked for again after each reconnect.
-            Interlocked.CompareExchange(ref _tracked, null, details);
+            Interlocked.CompareExchange(ref _wanted, null, details);
             throw;
         }
     }
 
     /// <summary>No longer shows the caller as present.</summary>
-    /// <param name="cancellationToken">Cancels the wait for the server's answer.</param>
+    /// <remarks><inheritdoc cref="TrackAsync" path="/remarks"/></remarks>
+    /// <param name="cancellationToken">Ends the wait for the server's answer.</param>
     /// <exception cref="CampfireException">The server refused, or did not answer in time.</exception>
-    public async Task UntrackAsync(CancellationToken cancellationToken = default)
+    public Task UntrackAsync(CancellationToken cancellationToken = default)
     {
-        Volatile.Write(ref _tracked, null);
-        await PushAsync(Push(null), cancellationToken).ConfigureAwait(false);
+        Volatile.Write(ref _wanted, null);
+        return PublishAsync().WaitAsync(cancellationToken);
     }
 
     internal void OnJoined()
     {
-        if (Volatile.Read(ref _tracked) is { } details)
-            _ = TrackAgainAsync(details);
+        // Presence ends with the membership, and so do the calls that were made on it.
+        Volatile.Write(ref _membership, new Shown(_budget.NewPresenceQuota()));
+        if (Volatile.Read(ref _wanted) is not null)
+            _ = PublishAsync();
     }
 
     internal void OnState(ReadOnlySpan<byte> json) => Change(static (roster, state) => roster.Replace(state), json);
@@ -72,6 +87,8 @@ public sealed partial class ConversationPresence
 
     internal void OnInterrupted()
     {
+        Volatile.Write(ref _membership, null);
+
         // Not on the receive loop, which may be in the middle of a diff.
         lock (_roster)
             _roster.AwaitState();
@@ -95,44 +112,73 @@ public sealed partial class ConversationPresence
         }
     }
 
-    private async Task TrackAgainAsync(PresenceDetails details)
+    private Task PublishAsync()
     {
+        Task publishing;
+        lock (_gate)
+            _publishing = publishing = PublishAfterAsync(_publishing, _session.Left);
+        publishing.IsToldElsewhere();
+        return publishing;
+    }
+
+    /// <summary>Brings what the server shows to what is wanted. Of several callers the first sends, and the others find it done.</summary>
+    private async Task PublishAfterAsync(Task previous, CancellationToken cancellationToken)
+    {
+        await previous.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.SuppressThrowing);
         try
         {
-            PresenceDetails? shown = details;
-            await PushAsync(Push(shown), CancellationToken.None).ConfigureAwait(false);
-
-            // The application may have changed or taken it back meanwhile, and its push may have gone out before this one.
-            while (!ReferenceEquals(Volatile.Read(ref _tracked), shown))
+            // Not joined at the moment: the rejoin shows it.
+            while (Volatile.Read(ref _membership) is { } membership && !ReferenceEquals(membership.Details, Volatile.Read(ref _wanted)))
             {
-                shown = Volatile.Read(ref _tracked);
-                await PushAsync(Push(shown), CancellationToken.None).ConfigureAwait(false);
+                if (membership.Quota.Delay is { Ticks: > 0 } wait)
+                {
+                    await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(false);
+                    continue;
+                }
+
+                PresenceDetails? wanted = Volatile.Read(ref _wanted);
+                membership.Quota.Use();
+                if (!await TryPushAsync(wanted, cancellationToken).ConfigureAwait(false))
+                    return;
+                membership.Details = wanted;
             }
+        }
+        catch (OperationCanceledException)
+        {
+            // Left: nothing is shown any more.
         }
         catch (CampfireException e)
         {
             LogTrackFailed(_session.Name.Value, e.Message);
+            throw;
         }
     }
 
-    private static PresencePush Push(PresenceDetails? details) =>
-        details is null ? new PresencePush("presence", "untrack", null) : new PresencePush("presence", "track", details);
-
-    private async Task PushAsync(PresencePush push, CancellationToken cancellationToken)
+    /// <returns>Whether the server agreed; false when the membership ended first.</returns>
+    private async Task<bool> TryPushAsync(PresenceDetails? details, CancellationToken cancellationToken)
     {
+        PresencePush push = details is null ? new PresencePush("presence", "untrack", null) : new PresencePush("presence", "track", details);
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(push, PresenceJsonContext.Default.PresencePush);
-
-        // Not joined at the moment: the rejoin tracks again.
-        if (await _session.TryPushAsync(PhoenixNames.Presence, json, cancellationToken).ConfigureAwait(false) is { IsOk: false } refused)
+        return await _session.TryPushAsync(PhoenixNames.Presence, json, cancellationToken).ConfigureAwait(false) switch
         {
-            throw new CampfireException(
-                CampfireErrorCode.AccessDenied, $"Presence on {_session.Name} was refused: {refused.Reason ?? "the policy on realtime.messages does not allow it"}.", refused.Reason);
-        }
+            null => false,
+            { IsOk: true } => true,
+            { Reason: var reason } => throw new CampfireException(
+                CampfireErrorCode.AccessDenied, $"Presence on {_session.Name} was refused: {reason ?? "the policy on realtime.messages does not allow it"}.", reason),
+        };
     }
 
     [LoggerMessage(1300, LogLevel.Warning, "Unreadable presence on {Channel}: {Error}")]
     private partial void LogUnreadable(string channel, string error);
 
-    [LoggerMessage(1301, LogLevel.Warning, "Tracking again on {Channel} failed: {Error}")]
+    [LoggerMessage(1301, LogLevel.Warning, "Showing the presence on {Channel} failed: {Error}")]
     private partial void LogTrackFailed(string channel, string error);
+
+    /// <summary>What one membership shows, and how often it may still change that.</summary>
+    private sealed class Shown(PresenceQuota quota)
+    {
+        public PresenceQuota Quota { get; } = quota;
+
+        public PresenceDetails? Details { get; set; }
+    }
 }

@@ -8,16 +8,19 @@ using Campfire.Realtime.Protocol.Json;
 using Campfire.Realtime.Protocol.Wire;
 using Campfire.Realtime.Streams;
 using Campfire.Realtime.Tokens;
+using Campfire.Realtime.Typing;
 using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime;
 
 /// <summary>Who is typing in a conversation, over its typing channel. The channel is joined at the first use.</summary>
-/// <remarks>Thread-safe. Typing is the one thing that may be lost: it is sent at most every three seconds, and not while disconnected.</remarks>
+/// <remarks>
+/// Thread-safe. Typing is the one thing that may be lost: a notice goes out at most every three seconds, and none while disconnected or
+/// while the project is near its limit of messages (<see cref="RealtimeBudget"/>).
+/// </remarks>
 public sealed partial class ConversationTyping : IAsyncDisposable
 {
     private const int Backlog = 64;
-    private static readonly TimeSpan StartInterval = TimeSpan.FromSeconds(3);
     private static readonly byte[] StartEvent = Encoding.UTF8.GetBytes(EventNames.TypingStart);
     private static readonly byte[] StopEvent = Encoding.UTF8.GetBytes(EventNames.TypingStop);
 
@@ -25,16 +28,23 @@ public sealed partial class ConversationTyping : IAsyncDisposable
     private readonly ChannelName _name;
     private readonly SingleReaderStream<TypingChange> _changes = new(Backlog, BoundedChannelFullMode.DropOldest);
     private readonly Lock _gate = new();
+    private readonly TypingPace _pace;
+    private readonly TypingRoster _roster;
+    private readonly ITimer _noticeDue;
+    private readonly ITimer _silence;
     private ChannelSession? _session;
     private Task<ChannelSession>? _join;
     private bool _isDisposed;
-    private long _lastStart;
-    private bool _isTyping;
 
     internal ConversationTyping(ChannelName name, ChannelServices services)
     {
         _name = name;
         _services = services;
+        TimeProvider time = services.Options.TimeProvider;
+        _pace = new TypingPace(time);
+        _roster = new TypingRoster(time);
+        _noticeDue = time.CreateTimer(static state => ((ConversationTyping)state!).OnNoticeDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _silence = time.CreateTimer(static state => ((ConversationTyping)state!).OnSilence(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Gets or sets the name that others see beside the notice. The default is none.</summary>
@@ -43,35 +53,31 @@ public sealed partial class ConversationTyping : IAsyncDisposable
     /// <summary>Says that the caller is typing. Call it at each keystroke: one notice in three seconds is sent.</summary>
     /// <param name="cancellationToken">Cancels the join of the typing channel.</param>
     /// <exception cref="CampfireException">The server refused the typing channel.</exception>
-    public async Task StartAsync(CancellationToken cancellationToken = default)
+    public Task StartAsync(CancellationToken cancellationToken = default)
     {
-        ChannelSession session = await JoinAsync(cancellationToken).ConfigureAwait(false);
         lock (_gate)
-        {
-            if (_isTyping && _services.Options.TimeProvider.GetElapsedTime(_lastStart) < StartInterval)
-                return;
-            _isTyping = true;
-            _lastStart = _services.Options.TimeProvider.GetTimestamp();
-        }
-
-        await SendAsync(session, StartEvent, cancellationToken).ConfigureAwait(false);
+            _pace.Wanted = true;
+        return SendIfDueAsync(cancellationToken);
     }
 
-    /// <summary>Says that the caller stopped typing. Does nothing where <see cref="StartAsync"/> was not called before.</summary>
+    /// <summary>Says that the caller stopped typing, within three seconds. Does nothing where <see cref="StartAsync"/> was not called before.</summary>
+    /// <remarks>Others take silence for the same after eight seconds.</remarks>
     /// <param name="cancellationToken">Cancels the call.</param>
-    public async Task StopAsync(CancellationToken cancellationToken = default)
+    /// <exception cref="CampfireException">The server refused the typing channel.</exception>
+    public Task StopAsync(CancellationToken cancellationToken = default)
     {
         lock (_gate)
         {
-            if (!_isTyping)
-                return;
-            _isTyping = false;
+            _pace.Wanted = false;
+            if (_pace.DueIn is null)
+                return Task.CompletedTask;
         }
 
-        await SendAsync(await JoinAsync(cancellationToken).ConfigureAwait(false), StopEvent, cancellationToken).ConfigureAwait(false);
+        return SendIfDueAsync(cancellationToken);
     }
 
     /// <summary>Reads who starts and stops typing, from the first use on. One reader at a time; a slow one misses old changes.</summary>
+    /// <remarks>Who has said nothing for eight seconds has stopped.</remarks>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <exception cref="CampfireException">The server refused the typing channel.</exception>
     public async IAsyncEnumerable<TypingChange> ReadChangesAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
@@ -100,6 +106,8 @@ public sealed partial class ConversationTyping : IAsyncDisposable
             session = _session;
         }
 
+        await _noticeDue.DisposeAsync().ConfigureAwait(false);
+        await _silence.DisposeAsync().ConfigureAwait(false);
         _changes.Complete();
         if (session is not null)
             await session.DisposeAsync().ConfigureAwait(false);
@@ -114,7 +122,7 @@ public sealed partial class ConversationTyping : IAsyncDisposable
             {
                 _session = new ChannelSession(_name, this, new Sink(this), isPresenceEnabled: false, _services);
                 _join = JoinAsync(_session);
-                _ = _join.ContinueWith(static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+                _join.IsToldElsewhere();
             }
 
             return _join.WaitAsync(cancellationToken);
@@ -135,8 +143,32 @@ public sealed partial class ConversationTyping : IAsyncDisposable
         }
     }
 
-    private async Task SendAsync(ChannelSession session, byte[] eventName, CancellationToken cancellationToken)
+    private async Task SendIfDueAsync(CancellationToken cancellationToken)
     {
+        ChannelSession session = await JoinAsync(cancellationToken).ConfigureAwait(false);
+        bool isTyping;
+        lock (_gate)
+        {
+            if (_isDisposed || _pace.DueIn is not { } due)
+                return;
+
+            if (due > TimeSpan.Zero)
+            {
+                _noticeDue.Change(due, Timeout.InfiniteTimeSpan);
+                return;
+            }
+
+            // Messages come first; whoever waits for a stop takes the silence for it.
+            if (_services.Budget.IsTight)
+            {
+                LogDropped(_services.Logger, _name.Value);
+                return;
+            }
+
+            isTyping = _pace.Wanted;
+            _pace.OnSent();
+        }
+
         AccessToken token = await _services.Tokens.GetAsync(cancellationToken).ConfigureAwait(false);
         var notice = new TypingNotice
         {
@@ -146,8 +178,36 @@ public sealed partial class ConversationTyping : IAsyncDisposable
             SenderName = DisplayName,
         };
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(notice, CampfireJsonContext.Default.TypingNotice);
-        await session.TryBroadcastAsync(eventName, json, cancellationToken).ConfigureAwait(false);
+        await session.TryBroadcastAsync(isTyping ? StartEvent : StopEvent, json, cancellationToken).ConfigureAwait(false);
     }
+
+    private async void OnNoticeDue()
+    {
+        try
+        {
+            await SendIfDueAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // On a timer there is nobody to tell; the next keystroke meets the same and is told.
+            LogNotSent(_services.Logger, _name.Value, e.Message);
+        }
+    }
+
+    private void OnSilence()
+    {
+        lock (_gate)
+        {
+            if (_isDisposed)
+                return;
+
+            foreach (TypingNotice silent in _roster.TakeSilent())
+                _changes.TryWrite(new TypingChange(silent, IsTyping: false));
+            AwaitSilence();
+        }
+    }
+
+    private void AwaitSilence() => _silence.Change(_roster.NextSilenceIn ?? Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
     private void OnEnded(CampfireException reason)
     {
@@ -170,11 +230,29 @@ public sealed partial class ConversationTyping : IAsyncDisposable
         if (!PayloadReader.TryRead(broadcast.Payload, CampfireJsonContext.Default.TypingNotice, out TypingNotice? notice, out string? error))
             LogUnreadable(_services.Logger, _name.Value, error);
         else if (notice.ConversationId == _name.ConversationId)
-            _changes.TryWrite(new TypingChange(notice, name is EventNames.TypingStart));
+            Take(notice, name is EventNames.TypingStart);
+    }
+
+    private void Take(TypingNotice notice, bool isTyping)
+    {
+        lock (_gate)
+        {
+            if (_isDisposed)
+                return;
+            if (_roster.Take(notice, isTyping))
+                _changes.TryWrite(new TypingChange(notice, isTyping));
+            AwaitSilence();
+        }
     }
 
     [LoggerMessage(1310, LogLevel.Warning, "Unreadable typing notice on {Channel}: {Error}")]
     private static partial void LogUnreadable(ILogger logger, string channel, string error);
+
+    [LoggerMessage(1311, LogLevel.Debug, "Dropped a typing notice on {Channel}: the project is near its limit of messages")]
+    private static partial void LogDropped(ILogger logger, string channel);
+
+    [LoggerMessage(1312, LogLevel.Warning, "A typing notice on {Channel} was not sent: {Error}")]
+    private static partial void LogNotSent(ILogger logger, string channel, string error);
 
     private sealed class Sink(ConversationTyping typing) : IChannelSink
     {

@@ -11,7 +11,13 @@ internal sealed class ChannelRegistry : IFrameReceiver
     private readonly ConcurrentDictionary<byte[], ChannelSession> _sessions = new(Utf8Comparer.Instance);
     private readonly ConcurrentDictionary<byte[], ChannelSession>.AlternateLookup<ReadOnlySpan<byte>> _byTopic;
 
-    public ChannelRegistry() => _byTopic = _sessions.GetAlternateLookup<ReadOnlySpan<byte>>();
+    private readonly RealtimeBudget _budget;
+
+    public ChannelRegistry(RealtimeBudget budget)
+    {
+        _budget = budget;
+        _byTopic = _sessions.GetAlternateLookup<ReadOnlySpan<byte>>();
+    }
 
     public IEnumerable<ChannelSession> Sessions => _sessions.Values;
 
@@ -21,6 +27,7 @@ internal sealed class ChannelRegistry : IFrameReceiver
 
     public void OnFrame(SocketLink link, in Frame frame)
     {
+        _budget.Count();
         if (_byTopic.TryGetValue(frame.Topic, out ChannelSession? session))
             session.OnFrame(link, frame);
     }

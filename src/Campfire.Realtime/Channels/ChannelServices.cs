@@ -6,4 +6,4 @@ namespace Campfire.Realtime.Channels;
 
 /// <summary>What every channel of one client shares.</summary>
 internal sealed record ChannelServices(
-    CampfireClientOptions Options, ConnectionPool Connections, ChannelRegistry Registry, AccessTokenSource Tokens, Backoff Backoff, ILogger Logger);
+    CampfireClientOptions Options, ConnectionPool Connections, ChannelRegistry Registry, AccessTokenSource Tokens, Backoff Backoff, RealtimeBudget Budget, ILogger Logger);

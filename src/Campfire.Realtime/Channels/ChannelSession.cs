@@ -1,6 +1,7 @@
 using Campfire.Realtime.Connection;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Protocol.Wire;
+using Campfire.Realtime.Streams;
 using Campfire.Realtime.Tokens;
 using Microsoft.Extensions.Logging;
 
@@ -17,6 +18,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     private readonly ChannelRegistry _registry;
     private readonly AccessTokenSource _tokens;
     private readonly Backoff _backoff;
+    private readonly RealtimeBudget _budget;
     private readonly RejoinPolicy _policy;
     private readonly ILogger _logger;
     private readonly IChannelSink _sink;
@@ -40,11 +42,13 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         _registry = services.Registry;
         _tokens = services.Tokens;
         _backoff = services.Backoff;
+        _budget = services.Budget;
         _policy = new RejoinPolicy(name, services.Backoff, services.Tokens, services.Options.TimeProvider);
         _logger = services.Logger;
+        Left = _leaving.Token;
 
         // Nobody may be waiting for it when it fails; the stream says it as well.
-        _ = _firstJoin.Task.ContinueWith(static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        _firstJoin.Task.IsToldElsewhere();
     }
 
     public ChannelName Name { get; }
@@ -53,6 +57,9 @@ internal sealed partial class ChannelSession : IAsyncDisposable
 
     /// <summary>What the application holds, and what to dispose when the client goes.</summary>
     public IAsyncDisposable Owner { get; }
+
+    /// <summary>Cancelled when the application leaves the channel.</summary>
+    public CancellationToken Left { get; }
 
     public bool IsJoined => _membership is { IsConfirmed: true };
 
@@ -87,6 +94,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
 
         try
         {
+            _budget.Count();
             await membership.Link.SendBroadcastAsync(membership.JoinRef, membership.Link.NextRef(), Topic, eventName, json.Span, cancellationToken).ConfigureAwait(false);
             return true;
         }
@@ -212,6 +220,8 @@ internal sealed partial class ChannelSession : IAsyncDisposable
                 }
 
                 LogMembershipLost(Name, refusal.Class, refusal.Reason);
+                if (refusal.Class is RefusalClass.Capacity)
+                    _budget.OnOverLimit();
                 TimeSpan delay = _policy.DelayAfter(refusal);
                 if (delay > TimeSpan.Zero)
                     await Task.Delay(delay, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
@@ -277,9 +287,14 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     {
         // The token is awaited here, inside the join: a join that leaves without it runs with the rights of the API key.
         AccessToken token = await _tokens.AskAsync(cancellationToken).ConfigureAwait(false);
+        if (_policy.WasJoined && _backoff.UpTo(_budget.RejoinSpread) is { Ticks: > 0 } spread)
+            await Task.Delay(spread, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
         await link.Joining.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
+            await _budget.WaitForJoinAsync(cancellationToken).ConfigureAwait(false);
+            if (_tokens.IsAboutToEnd(token))
+                token = await _tokens.AskAsync(cancellationToken).ConfigureAwait(false);
             var membership = new Membership(link, link.NextRef(), token);
             using SocketLink.PendingReply reply = link.Expect(membership.JoinRef);
             using var payload = new PooledBuffer();

@@ -14,12 +14,14 @@ internal sealed class RejoinPolicy(ChannelName name, Backoff backoff, AccessToke
 
     private readonly Queue<long> _tokenRefusals = new();
     private int _attempt;
-    private bool _wasJoined;
     private long? _joinedAt;
+
+    /// <summary>Whether the next join is not the first.</summary>
+    public bool WasJoined { get; private set; }
 
     public void OnJoined()
     {
-        _wasJoined = true;
+        WasJoined = true;
         _joinedAt = time.GetTimestamp();
     }
 
@@ -39,7 +41,7 @@ internal sealed class RejoinPolicy(ChannelName name, Backoff backoff, AccessToke
         switch (refusal.Class)
         {
             case RefusalClass.Permanent:
-                CampfireErrorCode code = _wasJoined && refusal.Code is CampfireErrorCode.AccessDenied ? CampfireErrorCode.AccessWithdrawn : refusal.Code;
+                CampfireErrorCode code = WasJoined && refusal.Code is CampfireErrorCode.AccessDenied ? CampfireErrorCode.AccessWithdrawn : refusal.Code;
                 throw (refusal with { Code = code }).ToException($"The server refused {name}");
             case RefusalClass.Token:
                 tokens.Forget();

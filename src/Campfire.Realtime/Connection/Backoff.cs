@@ -18,6 +18,9 @@ internal sealed class Backoff(TimeSpan baseDelay, TimeSpan maxDelay, Random rand
     /// <summary>The interval, 20 % more or less.</summary>
     public TimeSpan Around(TimeSpan interval) => interval * (0.8 + (0.4 * Draw()));
 
+    /// <summary>Anything from nothing to the most.</summary>
+    public TimeSpan UpTo(TimeSpan most) => most * Draw();
+
     private double Draw()
     {
         // A seeded Random is not thread-safe, and several loops draw.

@@ -157,7 +157,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         var live = new TaskCompletionSource<SocketLink>(TaskCreationOptions.RunContinuationsAsynchronously);
 
         // Nobody may be waiting when it fails; the failure is also shown as status.
-        _ = live.Task.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        live.Task.IsToldElsewhere();
         return live;
     }
 

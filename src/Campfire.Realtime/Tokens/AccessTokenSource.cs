@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net;
+using Campfire.Realtime.Streams;
 
 namespace Campfire.Realtime.Tokens;
 
@@ -29,7 +30,7 @@ internal sealed class AccessTokenSource(Func<CancellationToken, ValueTask<string
     /// <exception cref="CampfireException">The application gave none.</exception>
     public async ValueTask<AccessToken> GetAsync(CancellationToken cancellationToken)
     {
-        return Volatile.Read(ref _current) is { Claims.ExpiresAt: { } end } current && end - time.GetUtcNow() > ShortestUse
+        return Volatile.Read(ref _current) is { Claims.ExpiresAt: not null } current && !IsAboutToEnd(current)
             ? current
             : await AskAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -46,9 +47,11 @@ internal sealed class AccessTokenSource(Func<CancellationToken, ValueTask<string
             _lastQuestion = asked = AskAfterAsync(_lastQuestion, callback, cancellationToken);
 
         // A callback that ignores its token must not hold up who asked. It keeps its turn: the callback is never entered twice at once.
-        _ = asked.ContinueWith(static task => task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        asked.IsToldElsewhere();
         return await asked.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    public bool IsAboutToEnd(AccessToken token) => token.Claims.ExpiresAt is { } end && end - time.GetUtcNow() <= ShortestUse;
 
     public void Forget() => Volatile.Write(ref _current, null);
 

@@ -15,6 +15,9 @@ internal sealed class World : IAsyncDisposable
             HttpMessageHandler = Database,
             TimeProvider = isTimeReal ? TimeProvider.System : Time,
             JitterSeed = 7,
+
+            // Joins wait for nothing on a clock that stands still; what is paced has tests of its own.
+            Budget = new RealtimeBudget(timeProvider: Time) { JoinsPerSecond = int.MaxValue },
             AccessToken = _ => ValueTask.FromResult(Token(DateTimeOffset.MaxValue)),
         };
         configure?.Invoke(options);
