@@ -25,7 +25,7 @@ internal sealed partial class RealtimeSocket : IDisposable
     private readonly Action _abortConnection;
     private readonly ILogger _logger;
     private readonly Channel<OutboundFrame> _outbound;
-    private readonly ConcurrentDictionary<string, RealtimeChannel> _channels = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, RealtimeChannel> _channels = new(concurrencyLevel: 1, capacity: 4, StringComparer.Ordinal);
     private readonly CancellationTokenSource _aborted = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifetime = new();
