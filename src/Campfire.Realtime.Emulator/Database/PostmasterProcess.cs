@@ -18,6 +18,8 @@ internal sealed class PostmasterProcess(ClusterFolder folder, PostgresInstallati
         Database = "postgres",
         Username = Surroundings.AdminRole,
         Password = password,
+        // Otherwise Npgsql loads Kerberos, only to ask for encryption that is never offered.
+        GssEncryptionMode = GssEncryptionMode.Disable,
     }.ConnectionString;
 
     public async Task<int> StartAsync(CancellationToken cancellationToken)

@@ -25,7 +25,7 @@ internal sealed partial class RealtimeSocket : IDisposable
     private readonly Action _abortConnection;
     private readonly ILogger _logger;
     private readonly Channel<OutboundFrame> _outbound;
-    private readonly ConcurrentDictionary<string, RealtimeChannel> _channels = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, RealtimeChannel> _channels = new(concurrencyLevel: 1, capacity: 4, StringComparer.Ordinal);
     private readonly CancellationTokenSource _aborted = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _lifetime = new();
@@ -163,19 +163,28 @@ internal sealed partial class RealtimeSocket : IDisposable
 
     private async Task ReadAsync()
     {
+        var isOpen = true;
+        while (isOpen)
+        {
+            // While a client is silent, no buffer is kept for it.
+            var start = await _socket.ReceiveAsync(Memory<byte>.Empty, Aborted).ConfigureAwait(false);
+            isOpen = await ReadMessageAsync(start).ConfigureAwait(false);
+        }
+    }
+
+    // False when nothing more is to be read.
+    private async ValueTask<bool> ReadMessageAsync(ValueWebSocketReceiveResult result)
+    {
         var buffer = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);
         try
         {
             var length = 0;
             while (true)
             {
-                if (length == buffer.Length)
-                    buffer = Enlarge(buffer);
-                var result = await _socket.ReceiveAsync(buffer.AsMemory(length), Aborted).ConfigureAwait(false);
                 if (result.MessageType == WebSocketMessageType.Close)
                 {
                     Send(OutboundFrame.Close(_socket.CloseStatus is { } status and not WebSocketCloseStatus.Empty ? status : WebSocketCloseStatus.NormalClosure));
-                    return;
+                    return false;
                 }
                 length += result.Count;
                 if (length > MaxFrameBytes)
@@ -183,13 +192,17 @@ internal sealed partial class RealtimeSocket : IDisposable
                     Send(OutboundFrame.Close(WebSocketCloseStatus.MessageTooBig));
                     _isClosing = true;
                     await DrainAsync(buffer).ConfigureAwait(false);
-                    return;
+                    return false;
                 }
-                if (!result.EndOfMessage)
-                    continue;
-                if (!_isClosing && Receive(buffer.AsSpan(0, length), result.MessageType) is { } work)
-                    await work.ConfigureAwait(false);
-                length = 0;
+                if (result.EndOfMessage)
+                {
+                    if (!_isClosing && Receive(buffer.AsSpan(0, length), result.MessageType) is { } work)
+                        await work.ConfigureAwait(false);
+                    return true;
+                }
+                if (length == buffer.Length)
+                    buffer = Enlarge(buffer);
+                result = await _socket.ReceiveAsync(buffer.AsMemory(length), Aborted).ConfigureAwait(false);
             }
         }
         finally
@@ -215,15 +228,18 @@ internal sealed partial class RealtimeSocket : IDisposable
     {
         try
         {
-            await foreach (var queued in _outbound.Reader.ReadAllAsync(Aborted).ConfigureAwait(false))
+            while (await _outbound.Reader.WaitToReadAsync(Aborted).ConfigureAwait(false))
             {
-                var frame = queued.Pending is { } pending ? await pending.ConfigureAwait(false) : queued;
-                if (frame.Type == WebSocketMessageType.Close)
+                while (_outbound.Reader.TryRead(out var queued))
                 {
-                    await _socket.CloseOutputAsync(frame.CloseStatus, null, Aborted).ConfigureAwait(false);
-                    return;
+                    var frame = queued.Pending is { } pending ? await pending.ConfigureAwait(false) : queued;
+                    if (frame.Type == WebSocketMessageType.Close)
+                    {
+                        await _socket.CloseOutputAsync(frame.CloseStatus, null, Aborted).ConfigureAwait(false);
+                        return;
+                    }
+                    await _socket.SendAsync(frame.Bytes, frame.Type, endOfMessage: true, Aborted).ConfigureAwait(false);
                 }
-                await _socket.SendAsync(frame.Bytes, frame.Type, endOfMessage: true, Aborted).ConfigureAwait(false);
             }
         }
         catch (Exception gone) when (gone is WebSocketException or OperationCanceledException or IOException)
