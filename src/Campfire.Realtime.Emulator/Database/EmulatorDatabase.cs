@@ -18,6 +18,8 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         Authenticator = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(As("authenticator", secrets.AuthenticatorPassword))
         {
             MaxPoolSize = 40,
+            // How long a statement may take is the role's affair.
+            CommandTimeout = 0,
         }.ConnectionString);
         Reset = new DatabaseReset(Admin, options.TablesKeptOnReset);
         _partitions = new PartitionKeeper(Admin, options.TimeProvider, options.LoggerFactory.CreateLogger<PartitionKeeper>());

@@ -50,10 +50,11 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var keys = new ApiKeys(secrets);
         var verifier = new TokenVerifier(secrets.JwtSecret, options.TimeProvider);
         var catalog = new FunctionCatalog(database.Authenticator);
+        var roles = new RoleSettings();
         var reloads = new SchemaReloadListener(
-            database.Authenticator, catalog, options.LoggerFactory.CreateLogger<SchemaReloadListener>());
+            database.Authenticator, catalog, roles, options.LoggerFactory.CreateLogger<SchemaReloadListener>());
         var rpc = new RpcEndpoint(
-            new FunctionCaller(database.Authenticator),
+            new FunctionCaller(database.Authenticator, roles),
             catalog,
             new RestGateway(keys),
             keys,
