@@ -220,7 +220,7 @@ internal sealed partial class RealtimeChannel
         if (PolicyFaultTexts.ForToken(fault) is { } reason)
             CloseBecause(reason);
         else if (!access.IsAny)
-            CloseBecause(ChannelAdmission.NoPermission(SubTopic));
+            CloseBecause(JoinRefusal.NoPermissionText(SubTopic));
         else if (hasLost)
             CloseBecause($"You no longer have permission to read from this Channel topic: {SubTopic}");
     }
