@@ -18,7 +18,7 @@ internal static class UpCommand
             DefaultValueFactory = _ => 54321,
             CustomParser = result =>
             {
-                if (int.TryParse(result.Tokens[0].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= 65535)
+                if (result.Tokens is [var token] && int.TryParse(token.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= 65535)
                     return number;
                 result.AddError("--port takes 1 to 65535, or 0 for a free port.");
                 return 0;
