@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Campfire.Realtime.Emulator;
 using Microsoft.Extensions.Logging;
@@ -15,13 +16,20 @@ internal static class UpCommand
         {
             Description = "The port of the project's URL on 127.0.0.1; 0 takes a free one.",
             DefaultValueFactory = _ => 54321,
-        };
-        port.Validators.Add(result =>
-        {
-            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var number) && number is < 0 or > 65535)
+            CustomParser = result =>
+            {
+                if (result.Tokens is [var token] && int.TryParse(token.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= 65535)
+                    return number;
                 result.AddError("--port takes 1 to 65535, or 0 for a free port.");
+                return 0;
+            },
+        };
+        var data = new Option<string?>("--data") { Description = "A folder that keeps the database and the keys. Without it, both go away at the end.", HelpName = "DIR" };
+        data.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && string.IsNullOrWhiteSpace(result.Tokens[0].Value))
+                result.AddError("--data is empty. Name a folder, or leave --data out for a database that goes away at the end.");
         });
-        var data = new Option<DirectoryInfo?>("--data") { Description = "A folder that keeps the database and the keys. Without it, both go away at the end.", HelpName = "DIR" };
         var noMigrate = new Option<bool>("--no-migrate") { Description = "Leave the database as a new Supabase project has it." };
         var json = new Option<bool>("--json") { Description = "Print one line of JSON when ready, and everything else on standard error." };
 
@@ -39,7 +47,7 @@ internal static class UpCommand
             new CampfireEmulatorOptions
             {
                 Port = parsed.GetValue(port),
-                DataDirectory = parsed.GetValue(data)?.FullName,
+                DataDirectory = parsed.GetValue(data),
                 ApplyMigrations = !parsed.GetValue(noMigrate),
             },
             parsed.GetValue(json),

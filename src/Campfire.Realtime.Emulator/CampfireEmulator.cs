@@ -103,8 +103,9 @@ public sealed class CampfireEmulator : IAsyncDisposable
 
     /// <summary>Creates the token of a signed-in agent: role <c>authenticated</c>, <c>sub</c> the user's id.</summary>
     /// <param name="userId">The user.</param>
-    /// <param name="lifetime">How long the token is valid; one hour by default.</param>
+    /// <param name="lifetime">How long the token is valid; one hour by default. Zero or less makes one that has expired.</param>
     /// <returns>A signed JWT.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">It would expire before the year 1 or after 9999.</exception>
     public string CreateAgentToken(Guid userId, TimeSpan? lifetime = null) => CreateToken(new JsonObject
     {
         ["aud"] = "authenticated",
@@ -118,8 +119,9 @@ public sealed class CampfireEmulator : IAsyncDisposable
     /// <param name="organizationId">The organization.</param>
     /// <param name="conversationId">The conversation.</param>
     /// <param name="visitorId">The visitor.</param>
-    /// <param name="lifetime">How long the token is valid; one hour by default.</param>
+    /// <param name="lifetime">How long the token is valid; one hour by default. Zero or less makes one that has expired.</param>
     /// <returns>A signed JWT.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">It would expire before the year 1 or after 9999.</exception>
     public string CreateVisitorToken(Guid organizationId, Guid conversationId, Guid visitorId, TimeSpan? lifetime = null) => CreateToken(new JsonObject
     {
         ["role"] = "anon",
@@ -214,5 +216,11 @@ public sealed class CampfireEmulator : IAsyncDisposable
         await passed.WaitAsync(_streamPatience, TimeProvider.System, cancellationToken).ConfigureAwait(false);
     }
 
-    private long ExpiryIn(TimeSpan? lifetime) => (_time.GetUtcNow() + (lifetime ?? _defaultTokenLifetime)).ToUnixTimeSeconds();
+    private long ExpiryIn(TimeSpan? lifetime)
+    {
+        var (now, given) = (_time.GetUtcNow(), lifetime ?? _defaultTokenLifetime);
+        if (given > DateTimeOffset.MaxValue - now || given < DateTimeOffset.MinValue - now)
+            throw new ArgumentOutOfRangeException(nameof(lifetime), lifetime, "The token would expire before the year 1 or after 9999.");
+        return (now + given).ToUnixTimeSeconds();
+    }
 }

@@ -14,7 +14,7 @@ public sealed class CampfireEmulatorOptions
     private static readonly TimeSpan _longest = TimeSpan.FromDays(40);
 
     /// <summary>The loopback port of the HTTP and WebSocket endpoints; 0 takes a free one.</summary>
-    /// <value>0 by default.</value>
+    /// <value>0 by default; 0 to 65,535.</value>
     public int Port { get; set; }
 
     /// <summary>A folder that keeps the database and the keys between runs.</summary>
@@ -43,6 +43,7 @@ public sealed class CampfireEmulatorOptions
     public EmulatorDelays Delays { get; set; } = EmulatorDelays.Realistic;
 
     /// <summary>The quotas of the emulated project.</summary>
+    /// <value>Those of Supabase by default; <see cref="EmulatorLimits"/> states them, and their ranges.</value>
     public EmulatorLimits Limits { get; set; } = new();
 
     /// <summary>Where log messages go.</summary>

@@ -1,17 +1,10 @@
-using Campfire.Realtime.Emulator.Database;
-using Campfire.Realtime.Emulator.Realtime;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Campfire.Realtime.Emulator;
 
 public sealed partial class EmulatorFaults
 {
     private static readonly TimeSpan _streamPatience = TimeSpan.FromSeconds(30);
-
-    private EmulatorDatabase? _database;
-    private MessageStream? _stream;
-    private ILogger _logger = NullLogger.Instance;
 
     /// <summary>
     /// Stops the database at once, as one that crashes: connections break, and calls and joins of private channels fail until
@@ -23,11 +16,11 @@ public sealed partial class EmulatorFaults
     /// <exception cref="ObjectDisposedException">The emulator was disposed.</exception>
     public async Task StopDatabaseAsync(CancellationToken cancellationToken = default)
     {
-        if (!await _database!.StopAsync(cancellationToken).ConfigureAwait(false))
+        if (!await _database.StopAsync(cancellationToken).ConfigureAwait(false))
             return;
         _log.Add(EmulatorFaultKind.DatabaseStopped, topic: null);
         DatabaseStopped();
-        await _stream!.Lost.WaitAsync(_streamPatience, TimeProvider.System, cancellationToken).ConfigureAwait(false);
+        await _stream.Lost.WaitAsync(_streamPatience, TimeProvider.System, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -40,18 +33,11 @@ public sealed partial class EmulatorFaults
     /// <exception cref="CampfireEmulatorException">PostgreSQL did not start; the message carries its last log lines.</exception>
     public async Task StartDatabaseAsync(CancellationToken cancellationToken = default)
     {
-        if (!await _database!.StartAgainAsync(cancellationToken).ConfigureAwait(false))
+        if (!await _database.StartAgainAsync(cancellationToken).ConfigureAwait(false))
             return;
         _log.Add(EmulatorFaultKind.DatabaseStarted, topic: null);
         DatabaseStarted();
-        await _stream!.Established.WaitAsync(_streamPatience, TimeProvider.System, cancellationToken).ConfigureAwait(false);
-    }
-
-    internal void Attach(EmulatorDatabase database, MessageStream stream, ILogger logger)
-    {
-        _database = database;
-        _stream = stream;
-        _logger = logger;
+        await _stream.Established.WaitAsync(_streamPatience, TimeProvider.System, cancellationToken).ConfigureAwait(false);
     }
 
     [LoggerMessage(3060, LogLevel.Warning, "The database was stopped on request.")]

@@ -1,5 +1,7 @@
+using Campfire.Realtime.Emulator.Database;
 using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Emulator.Realtime;
+using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Emulator;
 
@@ -23,20 +25,33 @@ public sealed partial class EmulatorFaults
     private static readonly TimeSpan _maxDuration = TimeSpan.FromDays(1);
 
     private readonly FaultLog _log;
+    private readonly BroadcastFaults _broadcasts;
+    private readonly TopicHub _hub;
+    private readonly SocketRegistry _sockets;
+    private readonly EmulatorDatabase _database;
+    private readonly MessageStream _stream;
+    private readonly ILogger _logger;
     private readonly NetworkFaults _network;
-    private readonly BroadcastPlan _broadcasts;
     private readonly JoinRefusals _joins;
-    private readonly RateTrips _rates;
-    private TopicHub? _hub;
-    private SocketRegistry? _sockets;
 
-    internal EmulatorFaults(TimeProvider time)
+    internal EmulatorFaults(
+        FaultLog log,
+        BroadcastFaults broadcasts,
+        TopicHub hub,
+        SocketRegistry sockets,
+        EmulatorDatabase database,
+        MessageStream stream,
+        ILogger<EmulatorFaults> logger)
     {
-        _log = new FaultLog(time);
-        _network = new NetworkFaults(_log);
-        _broadcasts = new BroadcastPlan(_log);
-        _joins = new JoinRefusals(_log);
-        _rates = new RateTrips(_log);
+        _log = log;
+        _broadcasts = broadcasts;
+        _hub = hub;
+        _sockets = sockets;
+        _database = database;
+        _stream = stream;
+        _logger = logger;
+        _network = new NetworkFaults(log);
+        _joins = new JoinRefusals(log);
         Network = new FaultyNetwork(_network);
     }
 
@@ -58,14 +73,14 @@ public sealed partial class EmulatorFaults
     {
         ThrowIfNoDuration(refuseFor, nameof(refuseFor));
         _network.Drop(refuseFor);
-        _sockets?.AbortAll();
+        _sockets.AbortAll();
     }
 
     /// <summary>
     /// Restarts Realtime in order: each joined topic gets the <c>system</c> message <c>Server requested disconnect</c>, then
     /// its socket is closed with 1012. New sockets are accepted at once.
     /// </summary>
-    public void RestartRealtime() => _log.Add(EmulatorFaultKind.RealtimeRestarted, topic: null, _sockets?.DrainAll() ?? 0);
+    public void RestartRealtime() => _log.Add(EmulatorFaultKind.RealtimeRestarted, topic: null, _sockets.DrainAll());
 
     /// <summary>Lets every open socket fall silent: it stays open, and nothing passes in either direction.</summary>
     /// <param name="includesNew">
@@ -116,7 +131,7 @@ public sealed partial class EmulatorFaults
     public void CloseChannel(string topic)
     {
         var subTopic = SubTopicOf(topic);
-        _log.Add(EmulatorFaultKind.ChannelClosed, subTopic, _hub?.CloseAll(subTopic) ?? 0);
+        _log.Add(EmulatorFaultKind.ChannelClosed, subTopic, _hub.CloseAll(subTopic));
     }
 
     /// <summary>Closes every channel as Realtime does when its token expires; the sockets stay open.</summary>
@@ -125,7 +140,7 @@ public sealed partial class EmulatorFaults
     /// joined with the API key. The tokens themselves stay as valid as they are, so a client may join again at once. Each
     /// channel has a record of its own.
     /// </remarks>
-    public void ExpireTokens() => _hub?.ExpireTokens(
+    public void ExpireTokens() => _hub.ExpireTokens(
         channel => _log.Add(EmulatorFaultKind.TokenExpired, channel.SubTopic, detail: TokenFaultTexts.ExpiredNow));
 
     /// <summary>Closes a topic's channels as the first message over the project's rate of events does.</summary>
@@ -146,8 +161,8 @@ public sealed partial class EmulatorFaults
     {
         var subTopic = SubTopicOf(topic);
         ThrowIfNoDuration(lasts, nameof(lasts));
-        _rates.Trip(subTopic, lasts);
-        _log.Add(EmulatorFaultKind.RateLimited, subTopic, _hub?.CloseReceivers(subTopic, RateTrips.ChannelText) ?? 0, RateTrips.ChannelText);
+        _broadcasts.Rates.Trip(subTopic, lasts);
+        _log.Add(EmulatorFaultKind.RateLimited, subTopic, _hub.CloseReceivers(subTopic, RateTrips.ChannelText), RateTrips.ChannelText);
     }
 
     /// <summary>Refuses the next joins, whatever else would be wrong or right with them.</summary>
@@ -175,7 +190,7 @@ public sealed partial class EmulatorFaults
     public void LoseNextBroadcasts(int count)
     {
         ThrowIfOutOfRange(count, min: 1);
-        _broadcasts.Lose(count);
+        _broadcasts.Plan.Lose(count);
     }
 
     /// <summary>Delivers the next broadcasts twice, the copies one behind the other.</summary>
@@ -184,7 +199,7 @@ public sealed partial class EmulatorFaults
     public void DuplicateNextBroadcasts(int count)
     {
         ThrowIfOutOfRange(count, min: 1);
-        _broadcasts.Duplicate(count);
+        _broadcasts.Plan.Duplicate(count);
     }
 
     /// <summary>Holds the next broadcasts back until all of them are there, and delivers them last one first.</summary>
@@ -194,7 +209,7 @@ public sealed partial class EmulatorFaults
     public void ReorderNextBroadcasts(int count)
     {
         ThrowIfOutOfRange(count, min: 2);
-        _broadcasts.Reorder(count);
+        _broadcasts.Plan.Reorder(count);
     }
 
     /// <summary>Ends every fault, forgets those that were requested and have not taken effect, and empties <see cref="Injected"/>.</summary>
@@ -202,17 +217,10 @@ public sealed partial class EmulatorFaults
     public void Clear()
     {
         _joins.Clear();
-        _rates.Clear();
-        _broadcasts.Clear();
+        _broadcasts.Rates.Clear();
+        _broadcasts.Plan.Clear(_hub);
         _network.Clear();
         _log.Clear();
-    }
-
-    internal void Attach(TopicHub hub, SocketRegistry sockets)
-    {
-        _hub = hub;
-        _sockets = sockets;
-        _broadcasts.Attach(hub);
     }
 
     internal void ReleaseConnections() => _network.Clear();
@@ -221,11 +229,7 @@ public sealed partial class EmulatorFaults
 
     internal string? TakeJoinRefusal(string subTopic) => _joins.Take(subTopic);
 
-    internal bool RefusesRequest(string subTopic) => _rates.RefusesRequest(subTopic);
-
-    // True when this broadcast has been dealt with.
-    internal bool Intercept(Topic topic, BroadcastFrames frames, RealtimeChannel? sender) =>
-        _rates.Intercept(topic, frames, sender) || _broadcasts.Intercept(topic, frames, sender);
+    internal bool RefusesRequest(string subTopic) => _broadcasts.Rates.RefusesRequest(subTopic);
 
     private static string SubTopicOf(string topic)
     {

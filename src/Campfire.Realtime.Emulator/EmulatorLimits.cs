@@ -42,7 +42,7 @@ public sealed class EmulatorLimits
     public int MaxClientPresenceEventsPerWindow { get; set; } = 5;
 
     /// <summary>The window in which <see cref="MaxClientPresenceEventsPerWindow"/> is counted.</summary>
-    /// <value>30 seconds by default; more than zero.</value>
+    /// <value>30 seconds by default; more than zero, at most 40 days.</value>
     public TimeSpan ClientPresenceWindow { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Size of one broadcast or presence payload, in units of 1,000 bytes; 500 bytes more are let through, as by Realtime.</summary>
@@ -58,7 +58,7 @@ public sealed class EmulatorLimits
     public bool IsPrivateOnly { get; set; }
 
     /// <summary>How long a socket may stay without a byte from the client before it is closed with 1000.</summary>
-    /// <value>66 seconds by default; more than zero.</value>
+    /// <value>66 seconds by default; more than zero, at most 40 days.</value>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(66);
 
     internal int MaxPayloadBytes => (MaxPayloadSizeInKilobytes * 1000) + 500;

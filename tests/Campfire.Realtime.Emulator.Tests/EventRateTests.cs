@@ -80,6 +80,38 @@ public sealed class EventRateTests : IDisposable
         Assert.That((string?)(await late.EventAsync("system")).Payload!["message"], Is.EqualTo("Too many presence messages per second"));
     }
 
+    // Realtime looks whether a payload has changed before it looks at the rate.
+    [Test]
+    public async Task To_track_the_same_again_is_neither_counted_nor_refused()
+    {
+        await using var emulator = await CampfireEmulator.StartAsync(new()
+        {
+            ApplyMigrations = false,
+            Delays = EmulatorDelays.Fast,
+            TimeProvider = _time,
+            Limits = new() { MaxPresenceEventsPerSecond = 1, MaxClientPresenceEventsPerWindow = 100 },
+        });
+        await using var socket = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        var (joinRef, _) = await socket.JoinAsync(Topic, JsonNode.Parse("""{"presence":{"enabled":true}}""")!.AsObject());
+        async Task<string?> TrackAsync(int n) => (string?)(await socket.ReplyToAsync(await socket.PushAsync(
+            Topic, "presence", new JsonObject { ["event"] = "track", ["payload"] = new JsonObject { ["n"] = n } }, joinRef))).Payload!["status"];
+
+        // A state, a track and its diff are three of the five that a tick may have.
+        for (var i = 0; i < 10; i++)
+            await TrackAsync(1);
+        _time.Advance(_tick);
+        var afterRepeats = await TrackAsync(2);
+        // Ten more tracks and diffs are too many.
+        for (var n = 3; n <= 12; n++)
+            await TrackAsync(n);
+        _time.Advance(_tick);
+        var sameAgain = await TrackAsync(12);
+        await socket.PushAsync(Topic, "presence", new JsonObject { ["event"] = "track", ["payload"] = new JsonObject { ["n"] = 13 } }, joinRef);
+
+        Assert.That((afterRepeats, sameAgain), Is.EqualTo(("ok", "ok")));
+        Assert.That((string?)(await socket.EventAsync("system")).Payload!["message"], Is.EqualTo("Too many presence messages per second"));
+    }
+
     [Test]
     public async Task Requests_to_the_broadcast_api_tell_their_rate_and_are_refused_when_it_is_reached()
     {

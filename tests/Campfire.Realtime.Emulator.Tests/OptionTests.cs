@@ -1,4 +1,6 @@
+using Campfire.Realtime.Emulator.Database;
 using Campfire.Realtime.TestSupport;
+using Docker.DotNet.Models;
 
 namespace Campfire.Realtime.Emulator.Tests;
 
@@ -63,6 +65,33 @@ public sealed class OptionTests
     [TestCaseSource(nameof(_missing))]
     public void A_null_is_told_by_its_name(CampfireEmulatorOptions options, string name) =>
         Assert.That(() => CampfireEmulator.StartAsync(options), Throws.ArgumentNullException.With.Property("ParamName").EqualTo(name));
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public void A_lifetime_beyond_all_dates_is_told(bool isLong)
+    {
+        TimeSpan lifetime = isLong ? TimeSpan.MaxValue : TimeSpan.MinValue;
+
+        foreach (Action create in (Action[])[
+            () => EmulatorFixture.Emulator.CreateAgentToken(Guid.NewGuid(), lifetime),
+            () => EmulatorFixture.Emulator.CreateVisitorToken(Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid(), lifetime)])
+        {
+            Assert.That(create, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Property("ParamName").EqualTo("lifetime"));
+        }
+    }
+
+    [Test]
+    public void A_container_publishes_its_port_on_loopback_only()
+    {
+        var container = new CreateContainerParameters
+        {
+            HostConfig = new() { PortBindings = new Dictionary<string, IList<PortBinding>> { ["5432/tcp"] = [new() { HostPort = "0" }] } },
+        };
+
+        ContainerServer.BindToLoopback(container);
+
+        Assert.That(container.HostConfig.PortBindings["5432/tcp"].Single().HostIP, Is.EqualTo("127.0.0.1"));
+    }
 
     [Test]
     public void A_data_directory_that_is_a_file_is_told()

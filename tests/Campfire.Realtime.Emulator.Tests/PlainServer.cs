@@ -16,6 +16,8 @@ internal sealed class PlainServer : IAsyncDisposable
 
     public string AdminConnectionString { get; private set; } = "";
 
+    public string LogPath => _folder.LogPath;
+
     public static async Task<PlainServer> StartAsync()
     {
         const string Password = "plain";

@@ -88,6 +88,22 @@ public sealed class UpCommandTests
         Assert.That(Directory.EnumerateFileSystemEntries(temporary.FullPath), Is.Empty);
     }
 
+    [TestCase("--data", "", "--data is empty. Name a folder, or leave --data out")]
+    [TestCase("--data", " ", "--data is empty. Name a folder, or leave --data out")]
+    [TestCase("--port", "x", "--port takes 1 to 65535, or 0 for a free port.")]
+    [TestCase("--port", "-1", "--port takes 1 to 65535, or 0 for a free port.")]
+    [TestCase("--port", "65536", "--port takes 1 to 65535, or 0 for a free port.")]
+    public async Task A_wrong_value_is_told_with_the_right_ones(string option, string value, string message)
+    {
+        using var temporary = new TemporaryFolder();
+
+        using var campfire = CampfireProcess.Start(temporary.FullPath, "up", option, value);
+        var (exitCode, output, error) = await campfire.EndedAsync();
+
+        Assert.That(exitCode, Is.Not.Zero);
+        Assert.That(output + error, Does.Contain(message).And.Not.Contain("System."));
+    }
+
     [Test]
     public async Task Migrate_takes_a_uri_and_is_repeatable()
     {

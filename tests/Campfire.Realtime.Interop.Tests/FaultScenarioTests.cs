@@ -20,11 +20,20 @@ public sealed class FaultScenarioTests
     [OneTimeTearDown]
     public async Task Stop() => await _emulator.DisposeAsync();
 
+    [SetUp]
+    public void ForgetFaults() => _emulator.Faults.Clear();
+
     private static IEnumerable<TestCaseData> Scenarios() =>
         NodePackage.ScenariosOf("scenarios/faults.mjs").Select(scenario => new TestCaseData(scenario).SetName($"faults: {scenario}"));
 
     [TestCaseSource(nameof(Scenarios))]
-    public Task Scenario_with_faults(string scenario) => ScenarioHost.RunAsync(_emulator, "scenarios/faults.mjs", scenario);
+    public async Task Scenario_with_faults(string scenario)
+    {
+        ScenarioOutcome outcome = await ScenarioHost.RunAsync(_emulator, "scenarios/faults.mjs", scenario);
+
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.Output);
+        Assert.That(_emulator.Faults.Injected, Is.Not.Empty, "the scenario met a fault");
+    }
 
     [TestCase(SenderType.Visitor)]
     [TestCase(SenderType.Agent)]

@@ -10,10 +10,10 @@ namespace Campfire.Realtime.Interop.Tests;
 // What a scenario may ask of its surroundings.
 internal sealed class ScenarioHost(CampfireEmulator emulator, FakeTimeProvider? clock = null)
 {
-    public static async Task RunAsync(CampfireEmulator emulator, string script, string scenario, FakeTimeProvider? clock = null)
+    public static async Task<ScenarioOutcome> RunAsync(CampfireEmulator emulator, string script, string scenario, FakeTimeProvider? clock = null)
     {
         await using NodeScript running = NodeScript.Start(script, scenario, new ScenarioHost(emulator, clock).AnswerAsync);
-        await running.SucceededAsync();
+        return await running.EndedAsync();
     }
 
     public async Task<JsonNode?> AnswerAsync(string call, JsonNode arguments)
@@ -31,6 +31,12 @@ internal sealed class ScenarioHost(CampfireEmulator emulator, FakeTimeProvider? 
                 return await QueryAsync((string)arguments["text"]!, arguments["values"]!.AsArray());
             case "dropConnections":
                 emulator.Faults.DropConnections(TimeSpan.FromSeconds((double)arguments["refuseForSeconds"]!));
+                return null;
+            case "halfOpen":
+                emulator.Faults.HalfOpen();
+                return null;
+            case "restartRealtime":
+                emulator.Faults.RestartRealtime();
                 return null;
             case "refuseJoins":
                 emulator.Faults.RefuseJoins((string)arguments["reason"]!, (int)arguments["count"]!);

@@ -11,5 +11,10 @@ public sealed class ScenarioTests
         select new TestCaseData($"scenarios/{script}.mjs", scenario).SetName($"{script}: {scenario}");
 
     [TestCaseSource(nameof(Scenarios))]
-    public Task Scenario_of_supabase_js(string script, string scenario) => ScenarioHost.RunAsync(EmulatorFixture.Emulator, script, scenario);
+    public async Task Scenario_of_supabase_js(string script, string scenario)
+    {
+        ScenarioOutcome outcome = await ScenarioHost.RunAsync(EmulatorFixture.Emulator, script, scenario);
+
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.Output);
+    }
 }

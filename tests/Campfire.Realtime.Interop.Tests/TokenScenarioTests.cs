@@ -24,5 +24,10 @@ public sealed class TokenScenarioTests
         NodePackage.ScenariosOf("scenarios/tokens.mjs").Select(scenario => new TestCaseData(scenario).SetName($"tokens: {scenario}"));
 
     [TestCaseSource(nameof(Scenarios))]
-    public Task Scenario_with_tokens(string scenario) => ScenarioHost.RunAsync(_emulator, "scenarios/tokens.mjs", scenario, _clock);
+    public async Task Scenario_with_tokens(string scenario)
+    {
+        ScenarioOutcome outcome = await ScenarioHost.RunAsync(_emulator, "scenarios/tokens.mjs", scenario, _clock);
+
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.Output);
+    }
 }

@@ -54,6 +54,8 @@ export const host = {
   // Runs SQL as the project's owner; each value is text, and the first column of each row comes back as text.
   sql: (text, ...values) => host.call('sql', { text, values }),
   dropConnections: (refuseForSeconds = 0) => host.call('dropConnections', { refuseForSeconds }),
+  halfOpen: () => host.call('halfOpen'),
+  restartRealtime: () => host.call('restartRealtime'),
   refuseJoins: (reason, count) => host.call('refuseJoins', { reason, count }),
   closeChannel: (topic) => host.call('closeChannel', { topic }),
   // Puts the emulator's clock forward, which is how a token expires without waiting.

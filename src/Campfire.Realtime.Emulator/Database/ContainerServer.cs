@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
+using Docker.DotNet.Models;
 using DotNet.Testcontainers.Builders;
+using DotNet.Testcontainers.Configurations;
 using Testcontainers.PostgreSql;
 
 namespace Campfire.Realtime.Emulator.Database;
@@ -18,18 +20,25 @@ internal sealed class ContainerServer : IDatabaseServer
 
     public ValueTask DisposeAsync() => _container.DisposeAsync();
 
+    // A published port is open to the whole network unless it says otherwise.
+    public static void BindToLoopback(CreateContainerParameters container)
+    {
+        foreach (var binding in container.HostConfig?.PortBindings?.Values.SelectMany(bindings => bindings) ?? [])
+            binding.HostIP = "127.0.0.1";
+    }
+
     // Null when no Docker engine answers.
     public static async Task<ContainerServer?> TryStartAsync(CancellationToken cancellationToken)
     {
         PostgreSqlContainer container;
         try
         {
-            container = new PostgreSqlBuilder(Image)
+            var builder = new PostgreSqlBuilder(Image)
                 .WithUsername(Surroundings.AdminRole)
                 .WithPassword(RandomNumberGenerator.GetHexString(32))
                 .WithDatabase("postgres")
-                .WithCommand("-c", "wal_level=logical", "-c", "fsync=off", "-c", "full_page_writes=off")
-                .Build();
+                .WithCommand("-c", "wal_level=logical", "-c", "fsync=off", "-c", "full_page_writes=off");
+            container = (IsEngineNear() ? builder.WithCreateParameterModifier(BindToLoopback) : builder).Build();
         }
         catch (DockerUnavailableException)
         {
@@ -52,4 +61,9 @@ internal sealed class ContainerServer : IDatabaseServer
                 CampfireEmulatorErrorCode.PostgresDidNotStart, $"The container {Image} did not start: {failure.Message}", failure);
         }
     }
+
+    // From another machine, or from inside a container, the engine's loopback cannot be reached.
+    private static bool IsEngineNear() =>
+        !File.Exists("/.dockerenv")
+        && TestcontainersSettings.OS.DockerEndpointAuthConfig?.Endpoint is not { IsLoopback: false, Scheme: "tcp" or "http" or "https" };
 }

@@ -18,6 +18,8 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
         Authenticator = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(As("authenticator", secrets.AuthenticatorPassword))
         {
             MaxPoolSize = 40,
+            // How long a statement may take is the role's affair.
+            CommandTimeout = 0,
         }.ConnectionString);
         Reset = new DatabaseReset(Admin, options.TablesKeptOnReset);
         _partitions = new PartitionKeeper(Admin, options.TimeProvider, options.LoggerFactory.CreateLogger<PartitionKeeper>());
@@ -122,10 +124,9 @@ internal sealed class EmulatorDatabase : IAsyncDisposable
 
     private async Task SetPasswordsAsync(EmulatorSecrets secrets, CancellationToken cancellationToken)
     {
-        // The passwords are ours and hexadecimal, so that they need no quoting.
         var command = Admin.CreateCommand($"""
-            alter role postgres password '{secrets.PostgresPassword}';
-            alter role authenticator password '{secrets.AuthenticatorPassword}';
+            alter role postgres password '{ScramVerifier.Of(secrets.PostgresPassword)}';
+            alter role authenticator password '{ScramVerifier.Of(secrets.AuthenticatorPassword)}';
             """);
         await using (command.ConfigureAwait(false))
             await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);

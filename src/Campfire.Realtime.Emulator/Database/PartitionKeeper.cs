@@ -44,7 +44,8 @@ internal sealed partial class PartitionKeeper : IAsyncDisposable
                 {
                     await MaintainAsync(stopping).ConfigureAwait(false);
                 }
-                catch (NpgsqlException failure)
+                // Whatever it is, the next hour tries again: three days' partitions are there already.
+                catch (Exception failure) when (!stopping.IsCancellationRequested)
                 {
                     PartitionsNotMaintained(failure);
                 }

@@ -12,8 +12,6 @@ internal sealed class PostgresUser
         _launcher = launcher;
     }
 
-    public string? Name => _name;
-
     public static PostgresUser Choose()
     {
         if (OperatingSystem.IsWindows() || !Environment.IsPrivilegedProcess)

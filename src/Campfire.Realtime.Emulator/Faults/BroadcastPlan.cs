@@ -9,9 +9,6 @@ internal sealed class BroadcastPlan(FaultLog log)
     private readonly Lock _lock = new();
     private readonly Queue<Entry> _entries = new();
     private volatile bool _isEmpty = true;
-    private TopicHub? _hub;
-
-    public void Attach(TopicHub hub) => _hub = hub;
 
     public void Lose(int count) => Plan(count, new Entry(EmulatorFaultKind.BroadcastLost, null));
 
@@ -20,7 +17,7 @@ internal sealed class BroadcastPlan(FaultLog log)
     public void Reorder(int count) => Plan(count, new Entry(EmulatorFaultKind.BroadcastReordered, new Batch(count)));
 
     // True when this broadcast has been dealt with.
-    public bool Intercept(Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
+    public bool Intercept(TopicHub hub, Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
     {
         if (_isEmpty)
             return false;
@@ -38,7 +35,7 @@ internal sealed class BroadcastPlan(FaultLog log)
             {
                 batch.HeldBack.Add(new Held(topic, frames, sender));
                 if (batch.HeldBack.Count == batch.Size)
-                    Deliver(Enumerable.Reverse(batch.HeldBack));
+                    Deliver(hub, Enumerable.Reverse(batch.HeldBack));
             }
             _isEmpty = _entries.Count == 0;
             return true;
@@ -46,12 +43,12 @@ internal sealed class BroadcastPlan(FaultLog log)
     }
 
     // What was held back is not lost: a fault that nobody recorded would be none on request.
-    public void Clear()
+    public void Clear(TopicHub hub)
     {
         lock (_lock)
         {
             if (_entries.TryPeek(out var next) && next.Batch is { } unfinished)
-                Deliver(unfinished.HeldBack);
+                Deliver(hub, unfinished.HeldBack);
             _entries.Clear();
             _isEmpty = true;
         }
@@ -68,11 +65,11 @@ internal sealed class BroadcastPlan(FaultLog log)
     }
 
     // The topic may have been left by all its members and joined anew since.
-    private void Deliver(IEnumerable<Held> broadcasts)
+    private static void Deliver(TopicHub hub, IEnumerable<Held> broadcasts)
     {
         foreach (var (topic, frames, sender) in broadcasts)
         {
-            if (_hub?.Find(topic.SubTopic, topic.IsPrivate) is { } audience)
+            if (hub.Find(topic.SubTopic, topic.IsPrivate) is { } audience)
                 TopicHub.Deliver(audience, frames, sender);
         }
     }

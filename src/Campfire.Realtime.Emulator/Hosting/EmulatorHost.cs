@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Net.WebSockets;
 using Campfire.Realtime.Emulator.Auth;
 using Campfire.Realtime.Emulator.Database;
+using Campfire.Realtime.Emulator.Faults;
 using Campfire.Realtime.Emulator.Realtime;
 using Campfire.Realtime.Emulator.Rest;
 using Microsoft.AspNetCore.Builder;
@@ -50,10 +51,11 @@ internal sealed class EmulatorHost : IAsyncDisposable
         var keys = new ApiKeys(secrets);
         var verifier = new TokenVerifier(secrets.JwtSecret, options.TimeProvider);
         var catalog = new FunctionCatalog(database.Authenticator);
+        var roles = new RoleSettings();
         var reloads = new SchemaReloadListener(
-            database.Authenticator, catalog, options.LoggerFactory.CreateLogger<SchemaReloadListener>());
+            database.Authenticator, catalog, roles, options.LoggerFactory.CreateLogger<SchemaReloadListener>());
         var rpc = new RpcEndpoint(
-            new FunctionCaller(database.Authenticator),
+            new FunctionCaller(database.Authenticator, roles),
             catalog,
             new RestGateway(keys),
             keys,
@@ -165,14 +167,15 @@ internal sealed class EmulatorHost : IAsyncDisposable
 
     private static RealtimeServices CreateRealtime(CampfireEmulatorOptions options, EmulatorDatabase database, TokenVerifier verifier)
     {
-        var faults = new EmulatorFaults(options.TimeProvider);
+        var faultLog = new FaultLog(options.TimeProvider);
+        var broadcastFaults = new BroadcastFaults(faultLog);
         var sockets = new SocketRegistry();
         var rates = new ProjectRates(options.Limits, options.TimeProvider);
-        var hub = new TopicHub(faults);
-        faults.Attach(hub, sockets);
+        var hub = new TopicHub(broadcastFaults);
         var stream = new MessageStream(
             database.Admin, database.AdminConnectionString, hub, rates, options.Limits, options.LoggerFactory.CreateLogger<MessageStream>());
-        faults.Attach(database, stream, options.LoggerFactory.CreateLogger<EmulatorFaults>());
+        var faults = new EmulatorFaults(
+            faultLog, broadcastFaults, hub, sockets, database, stream, options.LoggerFactory.CreateLogger<EmulatorFaults>());
         var admission = new ChannelAdmission(
             verifier,
             new MessagePolicies(database.Admin),

@@ -14,23 +14,21 @@ internal sealed record Admission(ChannelIdentity Identity, ReadAccess Read, IRea
 internal sealed partial class ChannelAdmission(
     TokenVerifier verifier, MessagePolicies policies, MessageHistory history, EmulatorLimits limits, ProjectRates rates, ILogger<ChannelAdmission> logger)
 {
-    private const string TooManyJoins = "ClientJoinRateLimitReached: Too many joins per second";
-
     private readonly ILogger _logger = logger;
 
     public async Task<(Admission? Admission, string? Refusal)> AdmitAsync(JoinAttempt attempt, CancellationToken cancellationToken)
     {
         if (attempt.SubTopic.Length == 0)
-            return (null, "TopicNameRequired: You must provide a topic name");
+            return (null, JoinRefusal.NoTopicName);
         if (limits.IsPrivateOnly && !attempt.Request.IsPrivate)
-            return (null, "PrivateOnly: This project only allows private channels");
+            return (null, JoinRefusal.PrivateOnly);
         if (attempt.IsBeyondUserLimit)
-            return (null, "ConnectionRateLimitReached: Too many connected users");
+            return (null, JoinRefusal.TooManyUsers);
         if (rates.Joins.IsExceeded)
-            return (null, TooManyJoins);
+            return (null, JoinRefusal.TooManyJoins);
         rates.Joins.Count();
         if (attempt.OtherChannels >= limits.MaxChannelsPerClient)
-            return (null, "ChannelRateLimitReached: Too many channels");
+            return (null, JoinRefusal.TooManyChannels);
 
         var verification = verifier.Verify(attempt.Token);
         if (verification.Fault != TokenFault.None)
@@ -67,8 +65,6 @@ internal sealed partial class ChannelAdmission(
         }
     }
 
-    public static string NoPermission(string subTopic) => $"You do not have permissions to read from this Channel topic: {subTopic}";
-
     private async Task<(Admission? Admission, string? Refusal)> AdmitAsync(
         JoinAttempt attempt, ChannelIdentity identity, CancellationToken cancellationToken)
     {
@@ -79,18 +75,18 @@ internal sealed partial class ChannelAdmission(
         if (PolicyFaultTexts.ForJoin(fault) is { } reason)
             return (null, reason);
         if (!access.IsAny)
-            return (null, $"Unauthorized: {NoPermission(subTopic)}");
+            return (null, JoinRefusal.NoPermission(subTopic));
 
         if (request.Replay is not { } replay)
             return (new Admission(identity, access, []), null);
         if (!request.IsPrivate)
-            return (null, "UnableToReplayMessages: Replay is not allowed for public channels");
+            return (null, JoinRefusal.ReplayIsPrivate);
         if (!access.Broadcast)
-            return (null, $"Unauthorized: {NoPermission(subTopic)}");
+            return (null, JoinRefusal.NoPermission(subTopic));
         if (replay == ReplayRequest.Nothing)
             return (new Admission(identity, access, []), null);
         if (!replay.IsValid)
-            return (null, "UnableToReplayMessages: Replay params are not valid");
+            return (null, JoinRefusal.InvalidReplay);
         try
         {
             return (new Admission(identity, access, await history.ReadAsync(subTopic, attempt.Topic, replay, cancellationToken).ConfigureAwait(false)), null);
@@ -98,7 +94,7 @@ internal sealed partial class ChannelAdmission(
         catch (NpgsqlException failure)
         {
             ReplayFailed(failure);
-            return (null, "UnableToReplayMessages: Realtime was unable to replay messages");
+            return (null, JoinRefusal.ReplayFailed);
         }
     }
 

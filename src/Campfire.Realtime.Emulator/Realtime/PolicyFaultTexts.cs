@@ -6,16 +6,16 @@ internal static class PolicyFaultTexts
     // Null when nothing hinders the join, or when the client only learns that it may not read.
     public static string? ForJoin(PolicyFault fault) => fault switch
     {
-        PolicyFault.QueryCanceled => "QueryCanceled: canceling statement due to user request",
-        PolicyFault.MissingPartition => "MissingPartition: Realtime was unable to find the expected messages partition",
-        PolicyFault.DatabaseUnavailable => "UnableToConnectToProject: Realtime was unable to connect to the project database",
+        PolicyFault.QueryCanceled => JoinRefusal.QueryCanceled,
+        PolicyFault.MissingPartition => JoinRefusal.MissingPartition,
+        PolicyFault.DatabaseUnavailable => JoinRefusal.DatabaseUnavailable,
         _ => null,
     };
 
     public static string? ForToken(PolicyFault fault) => fault switch
     {
         PolicyFault.QueryCanceled => "Query was cancelled, please try again",
-        PolicyFault.MissingPartition or PolicyFault.DatabaseUnavailable => "Realtime was unable to connect to the project database",
+        PolicyFault.MissingPartition or PolicyFault.DatabaseUnavailable => JoinRefusal.DatabaseUnavailableText,
         _ => null,
     };
 

@@ -19,6 +19,12 @@ internal sealed class PresenceTracker(Topic topic)
 
     private readonly Dictionary<RealtimeChannel, Meta> _present = [];
 
+    public bool IsTracked(RealtimeChannel channel, JsonElement payload)
+    {
+        lock (topic.Gate)
+            return _present.TryGetValue(channel, out var meta) && JsonElement.DeepEquals(meta.Payload, payload);
+    }
+
     public void Track(RealtimeChannel channel, JsonElement payload)
     {
         lock (topic.Gate)
@@ -27,8 +33,6 @@ internal sealed class PresenceTracker(Topic topic)
             if (channel.IsClosed)
                 return;
             _present.TryGetValue(channel, out var previous);
-            if (previous is not null && JsonElement.DeepEquals(previous.Payload, payload))
-                return;
             var meta = new Meta(channel.PresenceKey, NextReference(), previous?.Reference, payload.Clone());
             _present[channel] = meta;
             SendDiff(joins: meta, leaves: previous);

@@ -129,6 +129,12 @@ internal sealed partial class RealtimeChannel
             Send(ServerFrames.Refusal(Version, _joinRef, reference, _topic, "Presence track payload must be a map"));
             return;
         }
+        // To say the same again is nothing, whatever rates and sizes say.
+        if (_audience!.Presence.IsTracked(this, payload))
+        {
+            Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
+            return;
+        }
         if (JsonMarshal.GetRawUtf8Value(payload).Length > _services.Limits.MaxPayloadBytes)
         {
             CloseBecause("Track message size exceeded");
@@ -137,7 +143,7 @@ internal sealed partial class RealtimeChannel
         if (!CountPresence())
             return;
         _isPresenceEnabled = true;
-        _audience!.Presence.Track(this, payload);
+        _audience.Presence.Track(this, payload);
         Send(ServerFrames.Ok(Version, _joinRef, reference, _topic));
     }
 
@@ -220,7 +226,7 @@ internal sealed partial class RealtimeChannel
         if (PolicyFaultTexts.ForToken(fault) is { } reason)
             CloseBecause(reason);
         else if (!access.IsAny)
-            CloseBecause(ChannelAdmission.NoPermission(SubTopic));
+            CloseBecause(JoinRefusal.NoPermissionText(SubTopic));
         else if (hasLost)
             CloseBecause($"You no longer have permission to read from this Channel topic: {SubTopic}");
     }

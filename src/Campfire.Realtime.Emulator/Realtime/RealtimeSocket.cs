@@ -61,10 +61,9 @@ internal sealed partial class RealtimeSocket : IDisposable
         // The queue refuses when it is full, or when the socket began to close in between.
         if (_isClosing || _outbound.Writer.TryWrite(frame) || _isClosing)
             return;
-        SlowSocketDropped(_services.Limits.MaxQueuedFramesPerSocket);
         _isClosing = true;
-        // Not here: whoever sends may hold a topic's gate, and what an abort sets off ends in the same gates.
-        ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.Abort(), this, preferLocal: false);
+        // Not here: whoever sends may hold a topic's gate. What an abort sets off ends in the same gates, and a log is somebody else's code.
+        ThreadPool.UnsafeQueueUserWorkItem(static socket => socket.DropSlow(), this, preferLocal: false);
     }
 
     public void Forget(RealtimeChannel channel) =>
@@ -374,6 +373,12 @@ internal sealed partial class RealtimeSocket : IDisposable
         var attempt = new JoinAttempt(request, subTopic, topic, token, _headersJson, _channels.Count, isBeyondUserLimit);
         var decided = await _services.Admission.AdmitAsync(attempt, Aborted).ConfigureAwait(false);
         return decided.Admission is not null && request.Fault is { } fault ? (null, fault) : decided;
+    }
+
+    private void DropSlow()
+    {
+        Abort();
+        SlowSocketDropped(_services.Limits.MaxQueuedFramesPerSocket);
     }
 
     private static byte[] Enlarge(byte[] buffer)

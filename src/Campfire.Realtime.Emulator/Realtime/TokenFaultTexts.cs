@@ -8,6 +8,10 @@ internal static class TokenFaultTexts
     // What a channel is told whose timer fired at the second of the expiry.
     public const string ExpiredNow = "Token has expired 0 seconds ago";
 
+    public const string BadSignature = "Failed to validate JWT signature";
+    public const string NoSigner = "Failed to generate JWT signer, check your JWT secret or JWKS configuration";
+    public const string NoToken = "The token provided is not a valid JWT";
+
     public static string ForChannel(TokenVerification verification) => verification.Fault switch
     {
         TokenFault.Expired => string.Create(CultureInfo.InvariantCulture, $"Token has expired {(long)verification.ExpiredFor.TotalSeconds} seconds ago"),
@@ -25,10 +29,10 @@ internal static class TokenFaultTexts
     private static string Common(TokenVerification verification) => verification.Fault switch
     {
         TokenFault.MissingClaims => "Fields `role` and `exp` are required in JWT",
-        TokenFault.BadSignature => "Failed to validate JWT signature",
+        TokenFault.BadSignature => BadSignature,
         TokenFault.UnsupportedAlgorithm when verification.KeyId is { } keyId =>
             $"Failed to generate JWT signer for key ID (kid) \"{keyId}\", check your JWT secret or JWKS configuration",
-        TokenFault.UnsupportedAlgorithm => "Failed to generate JWT signer, check your JWT secret or JWKS configuration",
-        _ => "The token provided is not a valid JWT",
+        TokenFault.UnsupportedAlgorithm => NoSigner,
+        _ => NoToken,
     };
 }

@@ -1,8 +1,9 @@
 using System.Collections.Concurrent;
+using Campfire.Realtime.Emulator.Faults;
 
 namespace Campfire.Realtime.Emulator.Realtime;
 
-internal sealed class TopicHub(EmulatorFaults faults)
+internal sealed class TopicHub(BroadcastFaults faults)
 {
     private readonly ConcurrentDictionary<(string SubTopic, bool IsPrivate), Topic> _topics = new();
     private readonly Lock _membership = new();
@@ -68,7 +69,7 @@ internal sealed class TopicHub(EmulatorFaults faults)
 
     // False when it could not be encoded for a member: in Realtime, the sender's process dies of that.
     public bool Broadcast(Topic topic, BroadcastFrames frames, RealtimeChannel? sender) =>
-        faults.Intercept(topic, frames, sender) || Deliver(topic, frames, sender);
+        faults.Intercept(this, topic, frames, sender) || Deliver(topic, frames, sender);
 
     public static bool Deliver(Topic topic, BroadcastFrames frames, RealtimeChannel? sender)
     {

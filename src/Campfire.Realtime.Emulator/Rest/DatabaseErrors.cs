@@ -35,8 +35,7 @@ internal static class DatabaseErrors
     }
 
     // Of a connection that was lost while it was used.
-    public static RestError FromUsing(NpgsqlException failure) =>
-        failure.InnerException is TimeoutException ? RestError.StatementTimeout : RestError.ConnectionLost(failure.Message);
+    public static RestError FromUsing(NpgsqlException failure) => RestError.ConnectionLost(failure.Message);
 
     // https://docs.postgrest.org/en/v14/references/errors.html#http-status-codes
     public static int StatusOf(string state, string message, bool isAnonymous)

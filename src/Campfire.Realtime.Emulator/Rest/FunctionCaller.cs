@@ -1,3 +1,4 @@
+using System.Data;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
@@ -19,18 +20,9 @@ internal sealed record FunctionCall(
 internal sealed record CallResult(long? Total, long Rows, byte[]? Json, string? HeadersJson, string? Status);
 
 // Runs a function as its caller, with his claims, in one transaction.
-internal sealed class FunctionCaller(NpgsqlDataSource database)
+internal sealed class FunctionCaller(NpgsqlDataSource database, RoleSettings roles)
 {
-    private const string SessionSql = """
-        select set_config('search_path', '"public", "extensions"', true),
-               set_config('request.jwt.claims', $1, true),
-               set_config('request.method', $2, true),
-               set_config('request.path', $3, true),
-               set_config('request.headers', $4, true),
-               set_config('request.cookies', $5, true),
-               set_config('timezone', coalesce($6, current_setting('timezone')), true),
-               set_config('role', $7, true)
-        """;
+    private const string SessionSql = "select set_config(name, value, true) from unnest($1, $2) as setting(name, value)";
 
     public async Task<(CallResult? Result, RestError? Error)> CallAsync(FunctionCall call, HttpRequest request, CancellationToken cancellationToken)
     {
@@ -61,14 +53,16 @@ internal sealed class FunctionCaller(NpgsqlDataSource database)
         }
     }
 
-    private static async Task<(CallResult? Result, RestError? Error)> CallAsync(
+    private async Task<(CallResult? Result, RestError? Error)> CallAsync(
         NpgsqlConnection connection, FunctionCall call, HttpRequest request, CancellationToken cancellationToken)
     {
+        var role = await roles.OfAsync(call.Caller.Role, connection, cancellationToken).ConfigureAwait(false);
+        var isolation = call.Function.Settings.Isolation ?? role.Isolation ?? IsolationLevel.ReadCommitted;
         // Disposing a transaction that was not committed rolls it back.
-        var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        var transaction = await connection.BeginTransactionAsync(isolation, cancellationToken).ConfigureAwait(false);
         await using (transaction.ConfigureAwait(false))
         {
-            var result = await ExecuteAsync(connection, transaction, call, request, cancellationToken).ConfigureAwait(false);
+            var result = await ExecuteAsync(connection, transaction, call, role, request, cancellationToken).ConfigureAwait(false);
             if (Objection(call, result) is { } error)
                 return (null, error);
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
@@ -90,14 +84,19 @@ internal sealed class FunctionCaller(NpgsqlDataSource database)
     }
 
     private static async Task<CallResult> ExecuteAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, FunctionCall call, HttpRequest request, CancellationToken cancellationToken)
+        NpgsqlConnection connection,
+        NpgsqlTransaction transaction,
+        FunctionCall call,
+        TransactionSettings role,
+        HttpRequest request,
+        CancellationToken cancellationToken)
     {
         var batch = new NpgsqlBatch(connection, transaction);
         await using (batch.ConfigureAwait(false))
         {
             if (call.IsReadOnly)
                 batch.BatchCommands.Add(new NpgsqlBatchCommand("set transaction read only"));
-            batch.BatchCommands.Add(Session(request, call));
+            batch.BatchCommands.Add(Session(request, call, role));
             batch.BatchCommands.Add(CallStatement.Create(
                 call.Function, call.Arguments, call.Range, call.Preferences.WantsTotal, call.IsHead ? null : call.ResultType));
 
@@ -117,7 +116,7 @@ internal sealed class FunctionCaller(NpgsqlDataSource database)
         }
     }
 
-    private static NpgsqlBatchCommand Session(HttpRequest request, FunctionCall call)
+    private static NpgsqlBatchCommand Session(HttpRequest request, FunctionCall call, TransactionSettings role)
     {
         var headers = new JsonObject();
         foreach (var (name, values) in request.Headers)
@@ -128,12 +127,28 @@ internal sealed class FunctionCaller(NpgsqlDataSource database)
         var cookies = new JsonObject();
         foreach (var (name, value) in request.Cookies)
             cookies[name] = value;
-        var path = "/rpc/" + call.Function.Name;
-        var command = new NpgsqlBatchCommand(SessionSql);
-        string?[] settings =
-            [call.Caller.ClaimsJson, request.Method, path, headers.ToJsonString(), cookies.ToJsonString(), call.Preferences.TimeZone, call.Caller.Role];
-        foreach (var value in settings)
-            command.Parameters.Add(new NpgsqlParameter { Value = value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
-        return command;
+        // In PostgREST's order, which is a matter of rights before the role and of precedence otherwise.
+        List<KeyValuePair<string, string>> settings =
+        [
+            new("search_path", "\"public\", \"extensions\""),
+            .. role.Values,
+            new("role", call.Caller.Role),
+            new("request.jwt.claims", call.Caller.ClaimsJson),
+            new("request.method", request.Method),
+            new("request.path", "/rpc/" + call.Function.Name),
+            new("request.headers", headers.ToJsonString()),
+            new("request.cookies", cookies.ToJsonString()),
+        ];
+        if (call.Preferences.TimeZone is { } timeZone)
+            settings.Add(new("timezone", timeZone));
+        settings.AddRange(call.Function.Settings.Values);
+        return new NpgsqlBatchCommand(SessionSql)
+        {
+            Parameters =
+            {
+                new NpgsqlParameter<string[]> { TypedValue = [.. settings.Select(setting => setting.Key)] },
+                new NpgsqlParameter<string[]> { TypedValue = [.. settings.Select(setting => setting.Value)] },
+            },
+        };
     }
 }

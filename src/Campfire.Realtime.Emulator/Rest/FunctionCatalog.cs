@@ -24,7 +24,9 @@ internal sealed class FunctionCatalog(NpgsqlDataSource database) : IDisposable
                result.typtype = 'c' or coalesce(p.proargmodes::text[] && '{t,b,o}', false),
                p.prorettype = 'pg_catalog.void'::pg_catalog.regtype,
                p.provolatile = 'v',
-               p.provariadic <> 0
+               p.provariadic <> 0,
+               array(select setting from unnest(p.proconfig) as setting
+                     where split_part(setting, '=', 1) in ('statement_timeout', 'default_transaction_isolation'))
         from pg_catalog.pg_proc p
         join base_types on base_types.oid = p.prorettype and base_types.next = 0
         join pg_catalog.pg_type result on result.oid = base_types.base
@@ -127,7 +129,8 @@ internal sealed class FunctionCatalog(NpgsqlDataSource database) : IDisposable
             (true, false) => ReturnShape.SetOfScalars,
             (true, true) => ReturnShape.SetOfComposites,
         };
-        return new RestFunction(reader.GetString(0), parameters, shape, reader.GetBoolean(6), reader.GetBoolean(7));
+        return new RestFunction(
+            reader.GetString(0), parameters, shape, reader.GetBoolean(6), reader.GetBoolean(7), TransactionSettings.Read(reader.GetFieldValue<string[]>(9)));
     }
 
     // Parameters cannot be passed by name when they have none.

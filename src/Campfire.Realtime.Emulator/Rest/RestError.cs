@@ -22,10 +22,6 @@ internal sealed record RestError(int Status, string Code, string Message, string
     public static RestError PoolExhausted { get; } =
         new(StatusCodes.Status504GatewayTimeout, "PGRST003", "Timed out acquiring connection from connection pool.");
 
-    // As a statement_timeout of the role would say it; the client's library has one of its own.
-    public static RestError StatementTimeout { get; } =
-        new(StatusCodes.Status500InternalServerError, "57014", "canceling statement due to statement timeout");
-
     public static RestError InvalidResponseHeaders { get; } = new(
         StatusCodes.Status500InternalServerError,
         "PGRST111",

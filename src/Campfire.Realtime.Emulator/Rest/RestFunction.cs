@@ -12,7 +12,7 @@ internal enum ReturnShape
 internal sealed record RestParameter(string Name, string Type, string CastType, bool IsRequired, bool IsVariadic);
 
 internal sealed record RestFunction(
-    string Name, IReadOnlyList<RestParameter> Parameters, ReturnShape Returns, bool ReturnsVoid, bool IsVolatile)
+    string Name, IReadOnlyList<RestParameter> Parameters, ReturnShape Returns, bool ReturnsVoid, bool IsVolatile, TransactionSettings Settings)
 {
     public bool ReturnsSet => Returns is ReturnShape.SetOfScalars or ReturnShape.SetOfComposites;
 

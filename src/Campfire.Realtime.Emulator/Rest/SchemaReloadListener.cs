@@ -3,9 +3,9 @@ using Npgsql;
 
 namespace Campfire.Realtime.Emulator.Rest;
 
-// Migrations end with `notify pgrst, 'reload schema'`, which is how PostgREST learns of changed functions.
+// Migrations end with `notify pgrst, 'reload schema'`, which is how PostgREST learns of changed functions and roles.
 internal sealed partial class SchemaReloadListener(
-    NpgsqlDataSource database, FunctionCatalog catalog, ILogger<SchemaReloadListener> logger) : IAsyncDisposable
+    NpgsqlDataSource database, FunctionCatalog catalog, RoleSettings roles, ILogger<SchemaReloadListener> logger) : IAsyncDisposable
 {
     private static readonly TimeSpan _reconnectDelay = TimeSpan.FromSeconds(1);
     private readonly CancellationTokenSource _stopping = new();
@@ -42,15 +42,21 @@ internal sealed partial class SchemaReloadListener(
         var connection = await database.OpenConnectionAsync(stopping).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
-            connection.Notification += (_, _) => catalog.Forget();
+            connection.Notification += (_, _) => Forget();
             var listen = new NpgsqlCommand("listen pgrst", connection);
             await using (listen.ConfigureAwait(false))
                 await listen.ExecuteNonQueryAsync(stopping).ConfigureAwait(false);
             // Whatever was announced while nobody listened.
-            catalog.Forget();
+            Forget();
             while (true)
                 await connection.WaitAsync(stopping).ConfigureAwait(false);
         }
+    }
+
+    private void Forget()
+    {
+        catalog.Forget();
+        roles.Forget();
     }
 
     [LoggerMessage(3040, LogLevel.Warning, "Nobody listens for changed functions; the emulator tries again.")]

@@ -40,7 +40,8 @@ public sealed class TopicMatrixTests
             table.Add([TemplateOf(names[row], scene.This)], cells);
         }
 
-        SecurityMatrix.Check("Topics", table);
+        MatrixComparison comparison = SecurityMatrix.Compare("Topics", table);
+        Assert.That(comparison.Differences, Is.Empty, comparison.Description);
     }
 
     // The factory of a kind has its name and takes ids by the name of what they identify.

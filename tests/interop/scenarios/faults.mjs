@@ -27,6 +27,38 @@ export async function Client_goes_on_trying_while_connections_are_refused() {
   await barrier(staying, staying)
 }
 
+export async function Half_open_link_is_noticed_by_its_silent_heartbeat_and_replaced() {
+  const topic = unique('interop:open')
+  const client = await connect({ realtime: { heartbeatIntervalMs: 1000 } })
+  const heartbeats = new Queue('heartbeats')
+  client.realtime.onHeartbeat((status) => heartbeats.add(status))
+  const stranded = await member(client, topic, { broadcast: { self: true } }, 'stranded')
+  await barrier(stranded, stranded)
+
+  await host.halfOpen()
+  const others = await member(await connect(), topic, {}, 'others')
+  await others.send('unheard', {})
+
+  await heartbeats.next((status) => status === 'timeout')
+  await stranded.until('CHANNEL_ERROR')
+  await stranded.until('SUBSCRIBED')
+  await others.send('heard', {})
+  const heard = await stranded.broadcasts.next((message) => message.event !== 'barrier')
+  assert.equal(heard.event, 'heard', 'what was sent into the silence is lost')
+}
+
+export async function Restart_of_realtime_is_told_and_channels_are_back_by_themselves() {
+  const topic = unique('interop:open')
+  const staying = await member(await connect({ token: await host.agentToken() }), topic, { private: true, broadcast: { self: true } }, 'staying')
+
+  await host.restartRealtime()
+
+  assert.equal((await staying.system.next((message) => message.message === 'Server requested disconnect')).status, 'ok')
+  await staying.until('CHANNEL_ERROR')
+  await staying.until('SUBSCRIBED')
+  await barrier(staying, staying)
+}
+
 export async function Replay_brings_what_was_missed_in_order() {
   const topic = unique('interop:readonly')
   const replay = { since: Date.now() - 60_000, limit: 25 }

@@ -24,6 +24,23 @@ export async function Results_have_the_shape_of_the_function() {
   assert.equal((await client.rpc('interop_sum', { a: 1 })).status, 200)
 }
 
+export async function Function_is_read_with_get_and_head() {
+  const client = await connect()
+
+  const sum = await client.rpc('interop_sum', { a: 2, b: 3 }, { get: true })
+  assert.deepEqual([sum.error, sum.status, sum.data], [null, 200, 5])
+  const numbers = await client.rpc('interop_numbers', { values: [1, 2, 3] }, { get: true })
+  assert.deepEqual([numbers.error, numbers.data], [null, 6])
+  const counted = await client.rpc('interop_rows', { up_to: 3 }, { head: true, count: 'exact' })
+  assert.deepEqual([counted.error, counted.data, counted.count], [null, null, 3])
+
+  // What is read cannot write.
+  await host.sql('create table if not exists public.interop_notes (note text)')
+  await host.sql('create or replace function public.interop_note(note text) returns void language sql security definer as $$ insert into public.interop_notes values (note) $$')
+  const written = await client.rpc('interop_note', { note: 'x' }, { get: true })
+  assert.deepEqual([written.status, written.error.code], [405, '25006'])
+}
+
 export async function Function_runs_as_the_user_of_the_token() {
   const user = crypto.randomUUID()
   const token = await host.agentToken(user)

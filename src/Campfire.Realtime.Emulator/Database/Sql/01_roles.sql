@@ -9,6 +9,12 @@ create role service_role nologin noinherit bypassrls;
 create role authenticator login noinherit;
 grant anon, authenticated, service_role to authenticator;
 
+-- Those of anon and authenticated are PostgREST's to apply; service_role has what authenticator logged in with.
+alter role anon set statement_timeout = '3s';
+alter role authenticated set statement_timeout = '8s';
+alter role authenticator set statement_timeout = '8s';
+alter role authenticator set lock_timeout = '8s';
+
 create role supabase_auth_admin nologin noinherit createrole;
 create role supabase_realtime_admin nologin noinherit;
 
