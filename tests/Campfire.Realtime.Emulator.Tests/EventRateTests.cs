@@ -48,8 +48,36 @@ public sealed class EventRateTests : IDisposable
         Assert.That(member.Unread.Count(frame => frame.Event == "phx_close"), Is.EqualTo(isExceeded ? 1 : 0));
     }
 
+    // Two states, and for each track two diffs: eight events in five seconds are more than one a second, eleven more than
+    // two. If any of them did not count, they would be no more than that.
+    [TestCase(1, 2)]
+    [TestCase(2, 3)]
+    public async Task Presence_has_a_rate_of_its_own_and_too_much_of_it_closes_who_tracks_or_joins_with_it(int max, int tracks)
+    {
+        await using var emulator = await CampfireEmulator.StartAsync(new()
+        {
+            ApplyMigrations = false, Delays = EmulatorDelays.Fast, TimeProvider = _time, Limits = new() { MaxPresenceEventsPerSecond = max },
+        });
+        var config = JsonNode.Parse("""{"presence":{"enabled":true}}""")!.AsObject();
+        await using var first = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        var (joinRef, _) = await first.JoinAsync(Topic, config.DeepClone().AsObject());
+        await using var second = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        await second.JoinAsync(Topic, config.DeepClone().AsObject());
+        await TrackAsync(first, joinRef, tracks, [first, second]);
+
+        _time.Advance(_tick);
+        await first.PushAsync(Topic, "presence", Track(0), joinRef);
+
+        Assert.That((string?)(await first.EventAsync("system")).Payload!["message"], Is.EqualTo("Too many presence messages per second"));
+        await first.EventAsync("phx_close");
+        await using var late = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        await late.JoinAsync(Topic, config);
+        Assert.That((string?)(await late.EventAsync("system")).Payload!["message"], Is.EqualTo("Too many presence messages per second"));
+    }
+
+    // Two states, a track and two diffs: one a second, and no more.
     [Test]
-    public async Task Presence_has_a_rate_of_its_own_and_too_much_of_it_closes_who_tracks_or_joins_with_it()
+    public async Task As_much_presence_as_the_limit_says_is_taken()
     {
         await using var emulator = await CampfireEmulator.StartAsync(new()
         {
@@ -59,25 +87,55 @@ public sealed class EventRateTests : IDisposable
         await using var first = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
         var (joinRef, _) = await first.JoinAsync(Topic, config.DeepClone().AsObject());
         await using var second = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
-        await second.JoinAsync(Topic, config.DeepClone().AsObject());
-        Task<string> TrackAsync(int n) => first.PushAsync(
-            Topic, "presence", new JsonObject { ["event"] = "track", ["payload"] = new JsonObject { ["n"] = n } }, joinRef);
-        // Two states, two tracks and four diffs are more than one a second.
-        for (var n = 1; n <= 2; n++)
-        {
-            await first.ReplyToAsync(await TrackAsync(n));
-            await first.EventAsync("presence_diff");
-            await second.EventAsync("presence_diff");
-        }
+        await second.JoinAsync(Topic, config);
+        await TrackAsync(first, joinRef, 1, [first, second]);
 
         _time.Advance(_tick);
-        await TrackAsync(3);
+        await first.ReplyToAsync(await first.PushAsync(Topic, "presence", Track(0), joinRef));
 
-        Assert.That((string?)(await first.EventAsync("system")).Payload!["message"], Is.EqualTo("Too many presence messages per second"));
-        await first.EventAsync("phx_close");
-        await using var late = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
-        await late.JoinAsync(Topic, config);
-        Assert.That((string?)(await late.EventAsync("system")).Payload!["message"], Is.EqualTo("Too many presence messages per second"));
+        await second.EventAsync("presence_diff");
+    }
+
+    [Test]
+    public async Task A_reset_forgets_what_was_counted()
+    {
+        await using var emulator = await CampfireEmulator.StartAsync(new()
+        {
+            ApplyMigrations = false,
+            Delays = EmulatorDelays.Fast,
+            TimeProvider = _time,
+            Limits = new() { MaxEventsPerSecond = 1, MaxJoinsPerSecond = 1, MaxPresenceEventsPerSecond = 1 },
+        });
+        var config = JsonNode.Parse("""{"presence":{"enabled":true},"broadcast":{"ack":true,"self":true}}""")!.AsObject();
+        await using (var before = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey))
+        {
+            string joinRef;
+            for (var i = 0; ; i++)
+            {
+                (joinRef, _) = await before.JoinAsync(Topic, config.DeepClone().AsObject());
+                if (i == 5)
+                    break;
+            }
+            await TrackAsync(before, joinRef, 5, [before]);
+            for (var i = 0; i < 5; i++)
+                await before.ReplyToAsync(await before.PushAsync(Topic, "broadcast", new JsonObject(), joinRef));
+        }
+        using var http = new HttpClient { BaseAddress = emulator.Url, DefaultRequestHeaders = { { "apikey", emulator.AnonKey } } };
+        Task<HttpResponseMessage> SendAsync() =>
+            http.PostAsync("/realtime/v1/api/broadcast/a/events/e", new StringContent("{}", Encoding.UTF8, "application/json"));
+        for (var i = 0; i < 6; i++)
+            (await SendAsync()).Dispose();
+        _time.Advance(_tick);
+        using var refused = await SendAsync();
+
+        await emulator.ResetAsync();
+
+        await using var after = await PlainSocket.ConnectAsync(emulator.Url, emulator.AnonKey);
+        await after.JoinAsync(Topic, config);
+        using var taken = await SendAsync();
+        Assert.That((await after.NextAsync()).Event, Is.EqualTo("presence_state"));
+        Assert.That(((int)refused.StatusCode, (int)taken.StatusCode), Is.EqualTo((429, 202)));
+        Assert.That(taken.Headers.GetValues("x-rate-rolling").Single(), Is.EqualTo("0"));
     }
 
     // Realtime looks whether a payload has changed before it looks at the rate.
@@ -118,7 +176,7 @@ public sealed class EventRateTests : IDisposable
         using var http = new HttpClient { BaseAddress = _emulator.Url, DefaultRequestHeaders = { { "apikey", _emulator.AnonKey } } };
         Task<HttpResponseMessage> SendAsync() => http.PostAsync("/realtime/v1/api/broadcast", new StringContent("{}", Encoding.UTF8, "application/json"));
         using var first = await SendAsync();
-        for (var i = 0; i < 3; i++)
+        for (var i = 0; i < 2; i++)
             (await SendAsync()).Dispose();
 
         _time.Advance(TimeSpan.FromSeconds(1));
@@ -126,7 +184,7 @@ public sealed class EventRateTests : IDisposable
 
         string[] names = ["x-rate-rolling", "x-rate-limit", "x-rate-limit-remaining"];
         Assert.That(names.Select(name => first.Headers.GetValues(name).Single()), Is.EqualTo(new[] { "0", "3", "3" }));
-        Assert.That(names.Select(name => refused.Headers.GetValues(name).Single()), Is.EqualTo(new[] { "4", "3", "-1" }));
+        Assert.That(names.Select(name => refused.Headers.GetValues(name).Single()), Is.EqualTo(new[] { "3", "3", "0" }));
         Assert.That(((int)refused.StatusCode, await refused.Content.ReadAsStringAsync()), Is.EqualTo((429, """{"message":"Too many requests"}""")));
     }
 
@@ -204,6 +262,18 @@ public sealed class EventRateTests : IDisposable
         var first = await member.ReceiveAsync(frame => frame.IsBinary);
 
         Assert.That(first.ToString(), Does.Contain("delivered"));
+    }
+
+    private static JsonObject Track(int n) => new() { ["event"] = "track", ["payload"] = new JsonObject { ["n"] = n } };
+
+    private static async Task TrackAsync(PlainSocket socket, string joinRef, int tracks, PlainSocket[] members)
+    {
+        for (var n = 1; n <= tracks; n++)
+        {
+            await socket.ReplyToAsync(await socket.PushAsync(Topic, "presence", Track(n), joinRef));
+            foreach (var member in members)
+                await member.EventAsync("presence_diff");
+        }
     }
 
     private async Task<PlainSocket> JoinAsync(string config)

@@ -7,6 +7,9 @@ namespace Campfire.Realtime.Emulator.Tests;
 // Every wrong value is refused before anything is started, and told by its name.
 public sealed class OptionTests
 {
+    private static readonly TimeSpan _longest = TimeSpan.FromDays(40);
+    private static readonly TimeSpan _tick = TimeSpan.FromTicks(1);
+
     private static readonly TestCaseData<CampfireEmulatorOptions, string>[] _outOfRange =
     [
         new(new() { Port = -1 }, "Port"),
@@ -14,6 +17,7 @@ public sealed class OptionTests
         new(new() { Delays = new(TimeSpan.FromSeconds(-1), TimeSpan.Zero) }, "JoinError"),
         new(new() { Delays = new(TimeSpan.Zero, Timeout.InfiniteTimeSpan) }, "UpgradeError"),
         new(new() { Delays = new(TimeSpan.MaxValue, TimeSpan.Zero) }, "JoinError"),
+        new(new() { Delays = new(TimeSpan.Zero, _longest + _tick) }, "UpgradeError"),
         new(new() { Limits = { MaxConcurrentUsers = -1 } }, "MaxConcurrentUsers"),
         new(new() { Limits = { MaxChannelsPerClient = -1 } }, "MaxChannelsPerClient"),
         new(new() { Limits = { MaxClientPresenceEventsPerWindow = -1 } }, "MaxClientPresenceEventsPerWindow"),
@@ -21,10 +25,12 @@ public sealed class OptionTests
         new(new() { Limits = { MaxJoinsPerSecond = 0 } }, "MaxJoinsPerSecond"),
         new(new() { Limits = { MaxPresenceEventsPerSecond = 0 } }, "MaxPresenceEventsPerSecond"),
         new(new() { Limits = { MaxPayloadSizeInKilobytes = 0 } }, "MaxPayloadSizeInKilobytes"),
+        new(new() { Limits = { MaxPayloadSizeInKilobytes = 1_000_001 } }, "MaxPayloadSizeInKilobytes"),
         new(new() { Limits = { MaxPayloadSizeInKilobytes = int.MaxValue } }, "MaxPayloadSizeInKilobytes"),
         new(new() { Limits = { MaxQueuedFramesPerSocket = 0 } }, "MaxQueuedFramesPerSocket"),
         new(new() { Limits = { ClientPresenceWindow = TimeSpan.Zero } }, "ClientPresenceWindow"),
         new(new() { Limits = { IdleTimeout = TimeSpan.FromSeconds(-1) } }, "IdleTimeout"),
+        new(new() { Limits = { IdleTimeout = _longest + _tick } }, "IdleTimeout"),
         new(new() { Limits = { IdleTimeout = TimeSpan.MaxValue } }, "IdleTimeout"),
     ];
 
@@ -56,6 +62,50 @@ public sealed class OptionTests
         var failure = Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => CampfireEmulator.StartAsync(options))!;
 
         Assert.That(failure.ParamName, Is.EqualTo(name));
+    }
+
+    [Test]
+    public void The_least_and_the_largest_values_are_taken()
+    {
+        CampfireEmulatorOptions least = new()
+        {
+            Port = 0,
+            Delays = new(TimeSpan.Zero, TimeSpan.Zero),
+            Limits =
+            {
+                MaxConcurrentUsers = 0,
+                MaxChannelsPerClient = 0,
+                MaxClientPresenceEventsPerWindow = 0,
+                MaxEventsPerSecond = 1,
+                MaxJoinsPerSecond = 1,
+                MaxPresenceEventsPerSecond = 1,
+                MaxPayloadSizeInKilobytes = 1,
+                MaxQueuedFramesPerSocket = 1,
+                ClientPresenceWindow = _tick,
+                IdleTimeout = _tick,
+            },
+        };
+        CampfireEmulatorOptions largest = new()
+        {
+            Port = 65535,
+            Delays = new(_longest, _longest),
+            Limits =
+            {
+                MaxConcurrentUsers = int.MaxValue,
+                MaxChannelsPerClient = int.MaxValue,
+                MaxClientPresenceEventsPerWindow = int.MaxValue,
+                MaxEventsPerSecond = int.MaxValue,
+                MaxJoinsPerSecond = int.MaxValue,
+                MaxPresenceEventsPerSecond = int.MaxValue,
+                MaxPayloadSizeInKilobytes = 1_000_000,
+                MaxQueuedFramesPerSocket = int.MaxValue,
+                ClientPresenceWindow = _longest,
+                IdleTimeout = _longest,
+            },
+        };
+
+        Assert.That(least.Validated, Throws.Nothing);
+        Assert.That(largest.Validated, Throws.Nothing);
     }
 
     [TestCaseSource(nameof(_contradictory))]

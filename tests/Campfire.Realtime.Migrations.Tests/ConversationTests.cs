@@ -119,8 +119,11 @@ public sealed class ConversationTests
     [TestCase("customer_name = repeat('x', 201)")]
     [TestCase("customer_email = repeat('x', 321)")]
     [TestCase("handler_id = repeat('x', 201)")]
+    [TestCase("handover_reason = repeat('x', 501)")]
+    [TestCase("handover_summary = repeat('x', 4001)")]
     [TestCase("handler_type = 'robot'")]
     [TestCase("status = null")]
+    [TestCase("priority = null")]
     public async Task Value_that_a_conversation_does_not_take_is_refused(string change)
     {
         Tenant tenant = await Tenant.CreateAsync();
@@ -128,6 +131,25 @@ public sealed class ConversationTests
         await Refusal.AssertAsync(
             () => Caller.Service.ExecuteAsync($"update public.conversations set {change} where id = $1", tenant.ConversationId),
             "PT422", "campfire_invalid");
+    }
+
+    [Test]
+    public async Task Texts_of_a_conversation_may_be_as_long_as_their_limits()
+    {
+        Tenant tenant = await Tenant.CreateAsync();
+
+        await Caller.Service.ExecuteAsync(
+            """
+            update public.conversations set
+                customer_name = repeat('ä', 200), customer_email = repeat('ä', 320), handler_id = repeat('ä', 200),
+                handover_requested_at = now(), handover_reason = repeat('ä', 500), handover_summary = repeat('ä', 4000)
+            where id = $1
+            """,
+            tenant.ConversationId);
+
+        Assert.That(
+            await Caller.Service.ReadAsync<int>("select length(handover_summary) from public.conversations where id = $1", tenant.ConversationId),
+            Is.EqualTo(4000));
     }
 
     [Test]

@@ -37,12 +37,37 @@ public sealed class PostgresUriTests
             Is.EqualTo((7, "my app", "-c search_path=x", "ca.crt")));
     }
 
+    [TestCase("disable", SslMode.Disable)]
+    [TestCase("allow", SslMode.Allow)]
+    [TestCase("prefer", SslMode.Prefer)]
+    [TestCase("require", SslMode.Require)]
+    [TestCase("verify-ca", SslMode.VerifyCA)]
+    [TestCase("verify-full", SslMode.VerifyFull)]
+    public void Every_sslmode_of_libpq_is_taken(string value, SslMode expected)
+    {
+        var parts = new NpgsqlConnectionStringBuilder(PostgresUri.ToConnectionString($"postgres://me@localhost?sslmode={value}"));
+
+        Assert.That(parts.ContainsKey("SSL Mode"), Is.True);
+        Assert.That(parts.SslMode, Is.EqualTo(expected));
+    }
+
+    [TestCase(0)]
+    [TestCase(1024)]
+    public void Timeout_may_be_as_short_and_as_long_as_npgsql_takes(int seconds)
+    {
+        var parts = new NpgsqlConnectionStringBuilder(PostgresUri.ToConnectionString($"POSTGRES://me@localhost?connect_timeout={seconds}"));
+
+        Assert.That(parts.Timeout, Is.EqualTo(seconds));
+    }
+
     [TestCase("postgresql://", "postgresql://user:password@host:port/database")]
     [TestCase("postgresql://user:pa/ss@[", "percent-encoded")]
     [TestCase("postgresql://user:pa#ss@localhost", "percent-encoded")]
     [TestCase("postgresql://localhost/db?sslmode=maybe", "verify-full")]
     [TestCase("postgresql://localhost/db?sslmode=1", "verify-full")]
     [TestCase("postgresql://localhost/db?connect_timeout=soon", "seconds")]
+    [TestCase("postgresql://localhost/db?connect_timeout=-1", "from 0 to 1024")]
+    [TestCase("postgresql://localhost/db?connect_timeout=1025", "from 0 to 1024")]
     [TestCase("postgresql://localhost/db?pgbouncer=true", "'pgbouncer' is not known")]
     public void Broken_uri_is_refused_with_its_reason_and_without_its_password(string uri, string reason)
     {

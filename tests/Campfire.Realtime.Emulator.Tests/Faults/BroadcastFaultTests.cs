@@ -151,6 +151,7 @@ public sealed class BroadcastFaultTests : FaultFixture
             Assert.Throws<ArgumentOutOfRangeException>(() => Faults.ReorderNextBroadcasts(count));
         }
         Assert.Throws<ArgumentOutOfRangeException>(() => Faults.ReorderNextBroadcasts(1));
+        Assert.That(() => Faults.LoseNextBroadcasts(1_000_000), Throws.Nothing);
     }
 
     private async Task SendAsync(string origin, Member sender, int n)
