@@ -196,7 +196,7 @@ public sealed partial class ConversationTyping : IAsyncDisposable
         {
         }
 
-        public void OnInterrupted()
+        public void OnInterrupted(string reason)
         {
         }
 

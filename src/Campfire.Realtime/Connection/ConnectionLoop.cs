@@ -33,7 +33,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         _address = options.SocketUrl();
     }
 
-    public Board<CampfireStatus> Status { get; } = new(new CampfireStatus(CampfireConnectionState.Disconnected), StatusBacklog);
+    public StatusBoard Status { get; } = new(new CampfireStatus(CampfireConnectionState.Disconnected), StatusBacklog);
 
     /// <summary>Starts the loop where it does not run, and waits for the first connection.</summary>
     public async Task ConnectAsync(CancellationToken cancellationToken)

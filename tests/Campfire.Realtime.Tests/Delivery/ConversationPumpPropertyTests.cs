@@ -86,7 +86,7 @@ public sealed class ConversationPumpPropertyTests
             var backoff = new Backoff(_options.ReconnectBaseDelay, _options.ReconnectMaxDelay, _random);
             var rpc = new RpcClient(http, new Uri("http://supabase.test/rpc/"), "key", new AccessTokenSource(null, TimeProvider.System), TimeSpan.FromSeconds(10), TimeProvider.System);
             var log = new ConversationLog(_database.ConversationId, rpc, _options, backoff, NullLogger.Instance);
-            await using var pump = new ConversationPump(log, 0, _options, backoff, NullLogger.Instance);
+            await using var pump = new ConversationPump(log, 0, _options, backoff, new StatusBoard(new CampfireStatus(CampfireConnectionState.Connected), 1), NullLogger.Instance);
             pump.Start();
             Task<List<ConversationEvent>> reading = ReadAsync(pump);
 
