@@ -37,6 +37,7 @@ internal sealed partial class InboxPump : IAsyncDisposable
     private Exception? _error;
     private bool _isComplete;
     private int _isRead;
+    private bool _isDisposed;
     private Task _loop = Task.CompletedTask;
 
     public InboxPump(Guid organizationId, int limit, RpcClient rpc, CampfireClientOptions options, Backoff backoff, StatusBoard status, ILogger logger)
@@ -170,6 +171,9 @@ internal sealed partial class InboxPump : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, true))
+            return;
+
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _loop.ConfigureAwait(false);
         End(null);
