@@ -92,7 +92,7 @@ public sealed class BroadcastChannel : IAsyncDisposable
         {
         }
 
-        public void OnInterrupted()
+        public void OnInterrupted(string reason)
         {
         }
 

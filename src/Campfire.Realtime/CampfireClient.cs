@@ -121,16 +121,23 @@ public sealed class CampfireClient : IAsyncDisposable
 
     /// <summary>Joins the live list of an organization's conversations, and completes when the list is there.</summary>
     /// <param name="organizationId">The organization, of which the caller must be a member.</param>
+    /// <param name="options">How many conversations the list holds; <see langword="null"/> for the defaults.</param>
     /// <param name="cancellationToken">Gives up. A transient failure is otherwise tried again without limit.</param>
     /// <exception cref="CampfireException">The server refused: see <see cref="CampfireException.Code"/>.</exception>
     /// <exception cref="InvalidOperationException">The client was not connected, or has joined <c>org:{organizationId}</c> already.</exception>
-    public async Task<Inbox> JoinInboxAsync(Guid organizationId, CancellationToken cancellationToken = default)
+    /// <exception cref="ArgumentException">An option is out of its range; the message names it.</exception>
+    public async Task<Inbox> JoinInboxAsync(Guid organizationId, InboxOptions? options = null, CancellationToken cancellationToken = default)
     {
+        int limit = options?.CheckedLimit() ?? InboxOptions.DefaultLimit;
         ThrowIfNotConnected();
-        var inbox = new Inbox(organizationId, _rpc, _services);
+        var inbox = new Inbox(organizationId, limit, _rpc, _services);
         await JoinOrDisposeAsync(inbox, inbox.JoinAsync(cancellationToken)).ConfigureAwait(false);
         return inbox;
     }
+
+    /// <summary>Joins the live list with the default options, and completes when the list is there.</summary>
+    /// <inheritdoc cref="JoinInboxAsync(Guid, InboxOptions?, CancellationToken)"/>
+    public Task<Inbox> JoinInboxAsync(Guid organizationId, CancellationToken cancellationToken) => JoinInboxAsync(organizationId, null, cancellationToken);
 
     /// <summary>Joins any channel of the naming standard, and completes when the server agreed.</summary>
     /// <param name="name">The channel.</param>

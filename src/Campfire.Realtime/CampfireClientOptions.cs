@@ -32,6 +32,12 @@ public sealed class CampfireClientOptions
     /// <summary>The default of <see cref="TailCheckInterval"/>.</summary>
     public static readonly TimeSpan DefaultTailCheckInterval = TimeSpan.FromSeconds(60);
 
+    /// <summary>The default of <see cref="PollAfter"/>.</summary>
+    public static readonly TimeSpan DefaultPollAfter = TimeSpan.FromSeconds(5);
+
+    /// <summary>The default of <see cref="PollInterval"/>.</summary>
+    public static readonly TimeSpan DefaultPollInterval = TimeSpan.FromSeconds(3);
+
     /// <summary>The default of <see cref="MaxChannelsPerConnection"/>, which is Realtime's own limit on every plan.</summary>
     public const int DefaultMaxChannelsPerConnection = 100;
 
@@ -115,6 +121,14 @@ public sealed class CampfireClientOptions
     /// <value>The default is 60 s, drawn ± 20 %; 100 ms to 1 h.</value>
     public TimeSpan TailCheckInterval { get; set; } = DefaultTailCheckInterval;
 
+    /// <summary>Gets or sets how long a conversation or an inbox is without a live channel before it polls the database instead.</summary>
+    /// <value>The default is 5 s; 100 ms to 1 h. It counts from the loss of the channel, not from the join.</value>
+    public TimeSpan PollAfter { get; set; } = DefaultPollAfter;
+
+    /// <summary>Gets or sets how often the database is polled while the channel is away.</summary>
+    /// <value>The default is 3 s, drawn ± 20 %; 100 ms to 1 h. After a failure it is polled less often.</value>
+    public TimeSpan PollInterval { get; set; } = DefaultPollInterval;
+
     /// <summary>Gets or sets how many events of one conversation or channel wait for their reader.</summary>
     /// <value>The default is 1,024; 1 to 1,000,000. A conversation loses nothing beyond it: the rest is read from the log later.</value>
     public int EventBufferSize { get; set; } = DefaultEventBufferSize;
@@ -163,6 +177,8 @@ public sealed class CampfireClientOptions
             throw new ArgumentException($"{nameof(MaxChannelsPerConnection)} is {MaxChannelsPerConnection}; it ranges from 1 to 10,000.");
         CheckRange(GapHoldTime, TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(60), nameof(GapHoldTime));
         CheckRange(TailCheckInterval, tenth, hour, nameof(TailCheckInterval));
+        CheckRange(PollAfter, tenth, hour, nameof(PollAfter));
+        CheckRange(PollInterval, tenth, hour, nameof(PollInterval));
         if (EventBufferSize is < 1 or > 1_000_000)
             throw new ArgumentException($"{nameof(EventBufferSize)} is {EventBufferSize}; it ranges from 1 to 1,000,000.");
         ArgumentNullException.ThrowIfNull(TimeProvider);

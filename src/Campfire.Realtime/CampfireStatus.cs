@@ -24,4 +24,9 @@ public enum CampfireConnectionState
 /// <param name="Reason">Why it is there, in words; <see langword="null"/> when there is nothing to say.</param>
 /// <param name="Attempt">Which attempt in a row is under way or awaited, from 1; 0 while connected or at rest.</param>
 /// <param name="NextRetryIn">How long until the next attempt; <see langword="null"/> when none is awaited.</param>
-public sealed record CampfireStatus(CampfireConnectionState State, string? Reason = null, int Attempt = 0, TimeSpan? NextRetryIn = null);
+public sealed record CampfireStatus(CampfireConnectionState State, string? Reason = null, int Attempt = 0, TimeSpan? NextRetryIn = null)
+{
+    /// <summary>Gets whether a conversation or an inbox polls the database at the moment, because its channel is away.</summary>
+    /// <value>The default is <see langword="false"/>. See <see cref="Conversation.State"/> for which.</value>
+    public bool IsPolling { get; init; }
+}

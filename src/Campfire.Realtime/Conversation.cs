@@ -33,7 +33,7 @@ public sealed partial class Conversation : IAsyncDisposable
         _position = cursor;
         _rpc = rpc;
         _logger = services.Logger;
-        _pump = new ConversationPump(new ConversationLog(Id, rpc, services.Options, services.Backoff, services.Logger), cursor, services.Options, services.Backoff, services.Logger);
+        _pump = new ConversationPump(new ConversationLog(Id, rpc, services.Options, services.Backoff, services.Logger), cursor, services.Options, services.Backoff, services.Connections.Status, services.Logger);
         _sender = new MessageSender(Id, rpc, services.Options, services.Backoff, services.Logger);
         _session = new ChannelSession(name, this, new Sink(this), isPresenceEnabled: true, services);
         Presence = new ConversationPresence(_session, services);
@@ -55,9 +55,16 @@ public sealed partial class Conversation : IAsyncDisposable
     /// <summary>Gets whether events arrive live at the moment. While they do not, they wait in the log.</summary>
     public bool IsLive => _session.IsJoined;
 
+    /// <summary>Gets how events arrive at the moment: live, or from the log while the channel is away.</summary>
+    public DeliveryState State => _pump.State;
+
     /// <summary>Gets the sequence of the last stored event that the reader is done with: what to pass as <c>resumeAfter</c> another day.</summary>
     /// <value>Rises when the reader asks for the next event, so an event that was being handled at a crash comes again.</value>
     public long Position => Volatile.Read(ref _position);
+
+    /// <summary>Watches how events arrive: the present state first, then each change. The stream ends behind <see cref="DeliveryMode.Ended"/>.</summary>
+    /// <param name="cancellationToken">Ends the watching.</param>
+    public IAsyncEnumerable<DeliveryState> WatchStateAsync(CancellationToken cancellationToken = default) => _pump.WatchStateAsync(cancellationToken);
 
     /// <summary>Reads the conversation's events in order, each stored one once.</summary>
     /// <param name="cancellationToken">Ends the reading; a later call goes on where this one stopped.</param>
@@ -198,13 +205,17 @@ public sealed partial class Conversation : IAsyncDisposable
 
         public void OnJoined()
         {
-            conversation._pump.RequestCatchUp();
+            conversation._pump.OnLive();
             conversation.Presence.OnJoined();
         }
 
         public void OnDatabaseStreaming() => conversation._pump.RequestCatchUp();
 
-        public void OnInterrupted() => conversation.Presence.OnInterrupted();
+        public void OnInterrupted(string reason)
+        {
+            conversation._pump.OnInterrupted(reason);
+            conversation.Presence.OnInterrupted();
+        }
 
         public void OnEnded(CampfireException reason)
         {

@@ -274,7 +274,7 @@ public sealed partial class ConversationTyping : IAsyncDisposable
         {
         }
 
-        public void OnInterrupted()
+        public void OnInterrupted(string reason)
         {
         }
 

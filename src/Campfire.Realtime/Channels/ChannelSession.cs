@@ -259,13 +259,21 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         _policy.OnJoined();
         _firstJoin.TrySetResult();
         _sink.OnJoined();
+        string reason = "the channel is being left";
         try
         {
-            return await StayAsync(_membership!, cancellationToken).ConfigureAwait(false);
+            Refusal end = await StayAsync(_membership!, cancellationToken).ConfigureAwait(false);
+            reason = end.Reason;
+            return end;
+        }
+        catch (CampfireException e)
+        {
+            reason = e.Message;
+            throw;
         }
         finally
         {
-            _sink.OnInterrupted();
+            _sink.OnInterrupted(reason);
         }
     }
 

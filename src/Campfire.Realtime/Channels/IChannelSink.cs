@@ -17,7 +17,8 @@ internal interface IChannelSink
     /// <summary>The server streams what the database sends: what was sent before may have been missed.</summary>
     void OnDatabaseStreaming();
 
-    void OnInterrupted();
+    /// <summary>A join that the server had agreed to is over, and why; another one may follow.</summary>
+    void OnInterrupted(string reason);
 
     /// <summary>The channel is over and will not come back.</summary>
     void OnEnded(CampfireException reason);

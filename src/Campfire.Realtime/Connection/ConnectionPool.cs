@@ -1,4 +1,3 @@
-using Campfire.Realtime.Streams;
 using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Connection;
@@ -28,7 +27,7 @@ internal sealed class ConnectionPool : IAsyncDisposable
     }
 
     /// <summary>The state of the sockets together: that of the one which is worst off.</summary>
-    public Board<CampfireStatus> Status { get; } = new(new CampfireStatus(CampfireConnectionState.Disconnected), StatusBacklog);
+    public StatusBoard Status { get; } = new(new CampfireStatus(CampfireConnectionState.Disconnected), StatusBacklog);
 
     public bool IsStarted
     {

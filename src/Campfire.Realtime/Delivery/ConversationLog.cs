@@ -25,11 +25,14 @@ internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc
     public Guid ConversationId => conversationId;
 
     public async Task<long> ReadLastSequenceAsync(CancellationToken cancellationToken) =>
-        (await ReadAsync(long.MaxValue, 1, tokenRefusals: MaxTokenRefusals, cancellationToken).ConfigureAwait(false)).LastSequence;
+        (await ReadAsync(long.MaxValue, 1, MaxTokenRefusals, static () => TimeSpan.Zero, cancellationToken).ConfigureAwait(false)).LastSequence;
 
-    public async Task<LogPage> ReadAfterAsync(long sequence, CancellationToken cancellationToken)
+    /// <param name="sequence">The page begins behind it.</param>
+    /// <param name="leastRetryDelay">How long to wait at least after a failure.</param>
+    /// <param name="cancellationToken">Ends the trying.</param>
+    public async Task<LogPage> ReadAfterAsync(long sequence, Func<TimeSpan> leastRetryDelay, CancellationToken cancellationToken)
     {
-        EventsPage page = await ReadAsync(sequence, PageSize, tokenRefusals: 0, cancellationToken).ConfigureAwait(false);
+        EventsPage page = await ReadAsync(sequence, PageSize, tokenRefusals: 0, leastRetryDelay, cancellationToken).ConfigureAwait(false);
         List<StoredEvent> events = Parse(page);
         if (!page.HasMore || page.Events.Count == 0)
             return new LogPage(events, page.LastSequence, page.LastSequence);
@@ -39,7 +42,7 @@ internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc
         return new LogPage(events, Math.Min(through, page.LastSequence), page.LastSequence);
     }
 
-    private async Task<EventsPage> ReadAsync(long after, int limit, int tokenRefusals, CancellationToken cancellationToken)
+    private async Task<EventsPage> ReadAsync(long after, int limit, int tokenRefusals, Func<TimeSpan> leastRetryDelay, CancellationToken cancellationToken)
     {
         for (int attempt = 1; ; attempt++)
         {
@@ -51,7 +54,8 @@ internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc
             }
             catch (CampfireException e) when (e.IsTransient || (IsTokenRefused(e) && ++tokenRefusals <= MaxTokenRefusals))
             {
-                TimeSpan delay = backoff.Next(attempt);
+                TimeSpan delay = backoff.Next(attempt), least = leastRetryDelay();
+                delay = delay > least ? delay : least;
                 LogReadFailed(conversationId, e.Code, attempt, delay);
                 await Task.Delay(delay, options.TimeProvider, cancellationToken).ConfigureAwait(false);
             }

@@ -9,7 +9,8 @@ namespace Campfire.Realtime.Delivery;
 /// <summary>Brings the events of one conversation, live or from the log, to its reader: each stored one exactly once and in order.</summary>
 /// <remarks>
 /// Live events are a fast path that may lose, repeat and swap; the log is the truth. The pump reads the log after each join, when a
-/// hole stays open, when the live buffer ran over, and from time to time in case that the newest event was lost.
+/// hole stays open, when the live buffer ran over, from time to time in case that the newest event was lost, and again and again while
+/// the channel is away. What arrives live meanwhile does not wait for a read: the order of both is the sequencer's business.
 /// </remarks>
 internal sealed partial class ConversationPump : IAsyncDisposable
 {
@@ -21,9 +22,12 @@ internal sealed partial class ConversationPump : IAsyncDisposable
     private readonly WakeUp _wakeUp;
     private readonly Channel<ConversationEvent> _live;
     private readonly SingleReaderStream<ConversationEvent> _delivered;
+    private readonly DeliveryMonitor _delivery;
     private readonly CancellationTokenSource _stopping = new();
     private long _announced;
     private int _mustCatchUp;
+    private int _mustStartAfresh;
+    private LogRead? _read;
     private bool _hasEnded;
     private bool _isDisposed;
     private long? _holeSince;
@@ -31,7 +35,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
     private TimeSpan _tailCheckIn;
     private Task _loop = Task.CompletedTask;
 
-    public ConversationPump(ConversationLog log, long cursor, CampfireClientOptions options, Backoff backoff, ILogger logger)
+    public ConversationPump(ConversationLog log, long cursor, CampfireClientOptions options, Backoff backoff, StatusBoard status, ILogger logger)
     {
         _log = log;
         _options = options;
@@ -42,8 +46,11 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         _live = Channel.CreateBounded<ConversationEvent>(new BoundedChannelOptions(options.EventBufferSize) { SingleReader = true });
         _delivered = new SingleReaderStream<ConversationEvent>(options.EventBufferSize, BoundedChannelFullMode.Wait);
         _announced = cursor;
+        _delivery = new DeliveryMonitor(options, backoff, status, _wakeUp.Now);
         TailChecked();
     }
+
+    public DeliveryState State => _delivery.State;
 
     public void Start() => _loop = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
 
@@ -79,12 +86,26 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         _wakeUp.Now();
     }
 
+    public void OnLive()
+    {
+        _delivery.OnLive();
+
+        // A read that failed while the channel was away may have long to wait for its next attempt.
+        Volatile.Write(ref _mustStartAfresh, 1);
+        RequestCatchUp();
+    }
+
+    public void OnInterrupted(string reason) => _delivery.OnInterrupted(reason);
+
+    public IAsyncEnumerable<DeliveryState> WatchStateAsync(CancellationToken cancellationToken) => _delivery.WatchAsync(cancellationToken);
+
     public IAsyncEnumerable<ConversationEvent> ReadAsync(CancellationToken cancellationToken) => _delivered.ReadAsync(cancellationToken);
 
     /// <summary>Ends the stream, behind what was delivered before. Nothing is read any more.</summary>
     public void End(Exception reason)
     {
         _delivered.Complete(reason);
+        _delivery.OnEnded(reason.Message);
         Volatile.Write(ref _hasEnded, true);
         _wakeUp.Now();
     }
@@ -97,6 +118,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _loop.ConfigureAwait(false);
         _delivered.Complete();
+        _delivery.Dispose();
         _wakeUp.Dispose();
         _stopping.Dispose();
     }
@@ -114,10 +136,14 @@ internal sealed partial class ConversationPump : IAsyncDisposable
                 while (_live.Reader.TryRead(out ConversationEvent? e))
                     await AcceptAsync(e, cancellationToken).ConfigureAwait(false);
 
-                if (MustCatchUp())
-                    await CatchUpAsync(cancellationToken).ConfigureAwait(false);
-
-                SetTimer();
+                if (Interlocked.Exchange(ref _mustStartAfresh, 0) != 0)
+                    AbandonRead();
+                if (_read is { Page.IsCompleted: true } read)
+                    await TakeAsync(read, cancellationToken).ConfigureAwait(false);
+                if (_read is null && MustCatchUp())
+                    BeginCatchUp(cancellationToken);
+                if (_read is null)
+                    SetTimer();
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -139,11 +165,19 @@ internal sealed partial class ConversationPump : IAsyncDisposable
             // An error of ours; the reader must not wait for ever because of it.
             End(new CampfireException(CampfireErrorCode.Unavailable, $"The conversation {_log.ConversationId} can no longer be followed: an unexpected {e.GetType().Name}.", innerException: e));
         }
+        finally
+        {
+            if (_read is { } read)
+            {
+                AbandonRead();
+                await ((Task)read.Page).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
     }
 
     private bool MustCatchUp()
     {
-        if (Interlocked.Exchange(ref _mustCatchUp, 0) != 0)
+        if (Volatile.Read(ref _mustCatchUp) != 0 || _delivery.IsPollDue)
             return true;
 
         TimeProvider time = _options.TimeProvider;
@@ -197,40 +231,77 @@ internal sealed partial class ConversationPump : IAsyncDisposable
             await _delivered.WriteAsync(next, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task CatchUpAsync(CancellationToken cancellationToken)
+    private void BeginCatchUp(CancellationToken cancellationToken)
     {
-        LogPage page;
-        do
-        {
-            long announced = Volatile.Read(ref _announced);
-            page = await _log.ReadAfterAsync(_sequencer.Cursor, cancellationToken).ConfigureAwait(false);
-            int recovered = 0;
-            foreach (StoredEvent stored in page.Events)
+        _sequencer.MarkHeld();
+        ReadPage(cancellationToken);
+    }
+
+    private void ReadPage(CancellationToken cancellationToken)
+    {
+        // What asked for a catch-up before this read is answered by it.
+        Volatile.Write(ref _mustCatchUp, 0);
+        var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        long announced = Volatile.Read(ref _announced);
+        Task<LogPage> page = _log.ReadAfterAsync(_sequencer.Cursor, _delivery.LeastRetryDelay, abandon.Token);
+        _read = new LogRead(page, announced, abandon);
+        _ = page.ContinueWith(
+            static (page, wakeUp) =>
             {
-                if (stored.Sequence <= _sequencer.Cursor)
-                    continue;
+                _ = page.Exception;
+                ((WakeUp)wakeUp!).Now();
+            },
+            _wakeUp, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
 
-                await GiveUpBeforeAsync(stored.Sequence, cancellationToken).ConfigureAwait(false);
-                await AcceptAsync(stored, cancellationToken).ConfigureAwait(false);
-                recovered++;
-            }
+    private void AbandonRead()
+    {
+        if (_read is not { } read)
+            return;
 
-            if (recovered > 0)
-                LogRecovered(_log.ConversationId, recovered, _sequencer.Cursor);
-            await GiveUpBeforeAsync(page.Through + 1, cancellationToken).ConfigureAwait(false);
+        _read = null;
+        read.Abandon.Cancel();
+        read.Abandon.Dispose();
+        Volatile.Write(ref _mustCatchUp, 1);
+    }
 
-            // What was announced and is not in the log will not be looked for again and again.
-            if (announced > page.LastSequence)
-                Interlocked.CompareExchange(ref _announced, page.LastSequence, announced);
+    private async Task TakeAsync(LogRead read, CancellationToken cancellationToken)
+    {
+        _read = null;
+        read.Abandon.Dispose();
+        LogPage page = await read.Page.ConfigureAwait(false);
+        int recovered = 0;
+        foreach (StoredEvent stored in page.Events)
+        {
+            if (stored.Sequence <= _sequencer.Cursor)
+                continue;
+
+            await GiveUpBeforeAsync(stored.Sequence, cancellationToken).ConfigureAwait(false);
+            await AcceptAsync(stored, cancellationToken).ConfigureAwait(false);
+            recovered++;
         }
-        while (page.HasMore);
 
-        // What was held when this page was read was stored before, so a sequence that the log does not reach was never real.
+        if (recovered > 0)
+            LogRecovered(_log.ConversationId, recovered, _sequencer.Cursor);
+        await GiveUpBeforeAsync(page.Through + 1, cancellationToken).ConfigureAwait(false);
+
+        // What was announced and is not in the log will not be looked for again and again.
+        if (read.Announced > page.LastSequence)
+            Interlocked.CompareExchange(ref _announced, page.LastSequence, read.Announced);
+
+        if (page.HasMore)
+        {
+            ReadPage(cancellationToken);
+            return;
+        }
+
+        // What was held before this was read was stored before, so a sequence that the log does not reach was never real.
         int invented = _sequencer.DropBeyond(page.LastSequence);
         if (invented > 0)
             LogInventedEvents(_log.ConversationId, invented, page.LastSequence);
 
         _holeSince = null;
+        _delivery.OnRead();
         TailChecked();
     }
 
@@ -250,4 +321,9 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         _lastTailCheck = _options.TimeProvider.GetTimestamp();
         _tailCheckIn = _backoff.Around(_options.TailCheckInterval);
     }
+
+    /// <param name="Page">What is being read.</param>
+    /// <param name="Announced">How far the log was said to reach when the read began.</param>
+    /// <param name="Abandon">Ends the read.</param>
+    private sealed record LogRead(Task<LogPage> Page, long Announced, CancellationTokenSource Abandon);
 }

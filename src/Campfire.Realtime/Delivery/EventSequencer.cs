@@ -22,6 +22,7 @@ internal enum Offer
 internal sealed class EventSequencer(long cursor, int maxHeld)
 {
     private readonly SortedDictionary<long, StoredEvent> _held = [];
+    private long[] _marked = [];
 
     /// <summary>The sequence of the last event that was taken.</summary>
     public long Cursor { get; private set; } = cursor;
@@ -67,12 +68,14 @@ internal sealed class EventSequencer(long cursor, int maxHeld)
         return (first, Cursor);
     }
 
-    /// <summary>Drops what is held beyond a sequence, and says how many that were.</summary>
+    /// <summary>Remembers what is held now, for <see cref="DropBeyond"/>.</summary>
+    public void MarkHeld() => _marked = [.. _held.Keys];
+
+    /// <summary>Drops what was held at the last mark, still is and lies beyond a sequence, and says how many that were.</summary>
     public int DropBeyond(long sequence)
     {
-        List<long> beyond = [.. _held.Keys.Where(held => held > sequence)];
-        foreach (long held in beyond)
-            _held.Remove(held);
-        return beyond.Count;
+        int dropped = _marked.Count(marked => marked > sequence && _held.Remove(marked));
+        _marked = [];
+        return dropped;
     }
 }

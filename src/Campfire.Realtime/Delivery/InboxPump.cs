@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Campfire.Realtime.Channels;
+using Campfire.Realtime.Connection;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Protocol.Json;
 using Campfire.Realtime.Rest;
@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Delivery;
 
-/// <summary>Keeps an organization's conversations at their newest known version, from the channel and from the database.</summary>
+/// <summary>Keeps the conversations of an organization that changed last at their newest known version, from the channel and from the database.</summary>
 internal sealed partial class InboxPump : IAsyncDisposable
 {
     private const int PageSize = 200;
@@ -21,36 +21,72 @@ internal sealed partial class InboxPump : IAsyncDisposable
 
     private readonly Guid _organizationId;
     private readonly RpcClient _rpc;
-    private readonly ChannelServices _services;
+    private readonly int _limit;
+    private readonly CampfireClientOptions _options;
+    private readonly Backoff _backoff;
+    private readonly ILogger _logger;
     private readonly Lock _gate = new();
-    private readonly Dictionary<Guid, ConversationSummary> _known = [];
-    private readonly Dictionary<Guid, ConversationSummary> _changed = [];
-    private readonly Queue<Guid> _changedInOrder = new();
+    private readonly InboxList _list;
+    private readonly DeliveryMonitor _delivery;
     private readonly WakeUp _readNeeded;
     private readonly WakeUp _hasChanges;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _firstRead = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private CancellationTokenSource? _reading;
     private DateTimeOffset? _readThrough;
     private Exception? _error;
     private bool _isComplete;
     private int _isRead;
+    private bool _isDisposed;
     private Task _loop = Task.CompletedTask;
 
-    public InboxPump(Guid organizationId, RpcClient rpc, ChannelServices services)
+    public InboxPump(Guid organizationId, int limit, RpcClient rpc, CampfireClientOptions options, Backoff backoff, StatusBoard status, ILogger logger)
     {
         _organizationId = organizationId;
         _rpc = rpc;
-        _services = services;
-        _readNeeded = new WakeUp(services.Options.TimeProvider);
-        _hasChanges = new WakeUp(services.Options.TimeProvider);
+        _limit = limit;
+        _options = options;
+        _backoff = backoff;
+        _logger = logger;
+        _list = new InboxList(limit);
+        _readNeeded = new WakeUp(options.TimeProvider);
+        _hasChanges = new WakeUp(options.TimeProvider);
+        _delivery = new DeliveryMonitor(options, backoff, status, _readNeeded.Now);
     }
 
     /// <summary>Completes when the list holds what the database had at the join.</summary>
     public Task FirstRead => _firstRead.Task;
 
+    public DeliveryState State => _delivery.State;
+
+    public bool HasMore
+    {
+        get
+        {
+            lock (_gate)
+                return _list.HasMore;
+        }
+    }
+
     public void Start() => _loop = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
 
     public void RequestRead() => _readNeeded.Now();
+
+    public void OnLive()
+    {
+        _delivery.OnLive();
+        lock (_gate)
+        {
+            // A read that failed while the channel was away may have long to wait for its next attempt.
+            _ = _reading?.CancelAsync();
+        }
+
+        _readNeeded.Now();
+    }
+
+    public void OnInterrupted(string reason) => _delivery.OnInterrupted(reason);
+
+    public IAsyncEnumerable<DeliveryState> WatchStateAsync(CancellationToken cancellationToken) => _delivery.WatchAsync(cancellationToken);
 
     public void Offer(ConversationSummary conversation)
     {
@@ -59,18 +95,9 @@ internal sealed partial class InboxPump : IAsyncDisposable
 
         lock (_gate)
         {
-            if (_known.TryGetValue(conversation.Id, out ConversationSummary? known) && known.Version >= conversation.Version)
-                return;
-
-            _known[conversation.Id] = conversation;
-
             // What the first read brings is the list itself, not a change of it.
-            if (_firstRead.Task.IsCompleted)
-            {
-                if (!_changed.ContainsKey(conversation.Id))
-                    _changedInOrder.Enqueue(conversation.Id);
-                _changed[conversation.Id] = conversation;
-            }
+            if (!_list.Offer(conversation, isChange: _firstRead.Task.IsCompleted))
+                return;
         }
 
         _hasChanges.Now();
@@ -79,7 +106,7 @@ internal sealed partial class InboxPump : IAsyncDisposable
     public IReadOnlyList<ConversationSummary> List()
     {
         lock (_gate)
-            return [.. _known.Values.OrderByDescending(conversation => conversation.UpdatedAt).ThenBy(conversation => conversation.Id)];
+            return _list.ToList();
     }
 
     public async IAsyncEnumerable<ConversationSummary> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -95,8 +122,7 @@ internal sealed partial class InboxPump : IAsyncDisposable
                 bool isComplete;
                 lock (_gate)
                 {
-                    if (_changedInOrder.TryDequeue(out Guid id))
-                        _changed.Remove(id, out next);
+                    _list.TryTakeChange(out next);
                     isComplete = _isComplete;
                 }
 
@@ -116,6 +142,14 @@ internal sealed partial class InboxPump : IAsyncDisposable
         }
     }
 
+    /// <summary>Reads a page, once; the list is not changed by it.</summary>
+    /// <exception cref="CampfireException">The database refused or could not be reached.</exception>
+    public async Task<IReadOnlyList<ConversationSummary>> ReadOlderAsync(
+        ConversationSummary? before, int limit, ConversationStatus? status, CancellationToken cancellationToken) =>
+        Parse((await CallAsync(
+            new ConversationsArguments(_organizationId, status?.ToString().ToLowerInvariant(), PBefore: before?.UpdatedAt, PBeforeId: before?.Id, PLimit: limit),
+            cancellationToken).ConfigureAwait(false)).Conversations);
+
     public void End(Exception? reason)
     {
         lock (_gate)
@@ -123,6 +157,11 @@ internal sealed partial class InboxPump : IAsyncDisposable
             _isComplete = true;
             _error ??= reason;
         }
+
+        if (reason is null)
+            _delivery.Dispose();
+        else
+            _delivery.OnEnded(reason.Message);
 
         _hasChanges.Now();
         _readNeeded.Now();
@@ -132,6 +171,9 @@ internal sealed partial class InboxPump : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _isDisposed, true))
+            return;
+
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _loop.ConfigureAwait(false);
         End(null);
@@ -153,11 +195,14 @@ internal sealed partial class InboxPump : IAsyncDisposable
                         return;
                 }
 
-                await ReadAllAsync(cancellationToken).ConfigureAwait(false);
+                if (!await TryReadAsync(cancellationToken).ConfigureAwait(false))
+                    continue;
+
                 _firstRead.TrySetResult();
+                _delivery.OnRead();
 
                 // The newest change may have been lost on its way, and nothing behind it would show that.
-                _readNeeded.In(_services.Backoff.Around(_services.Options.TailCheckInterval));
+                _readNeeded.In(_backoff.Around(_options.TailCheckInterval));
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -177,44 +222,82 @@ internal sealed partial class InboxPump : IAsyncDisposable
         }
     }
 
-    private async Task ReadAllAsync(CancellationToken cancellationToken)
+    /// <returns>False when the channel became live meanwhile: then another read is asked for.</returns>
+    private async Task<bool> TryReadAsync(CancellationToken cancellationToken)
+    {
+        using var reading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        lock (_gate)
+            _reading = reading;
+        try
+        {
+            await ReadChangedAsync(reading.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested && reading.IsCancellationRequested)
+        {
+            return false;
+        }
+        finally
+        {
+            lock (_gate)
+                _reading = null;
+        }
+    }
+
+    /// <summary>Reads what changed since the last time, the newest first, and never more than the list holds.</summary>
+    private async Task ReadChangedAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset? after = _readThrough - Overlap;
         DateTimeOffset? serverTime = null;
-        Place? before = null;
-        while (true)
+        InboxPlace? before = null;
+        for (int left = _limit; left > 0;)
         {
             ConversationsPage page = await ReadPageAsync(
-                new ConversationsArguments(_organizationId, PUpdatedAfter: after, PBefore: before?.UpdatedAt, PBeforeId: before?.Id, PLimit: PageSize), cancellationToken).ConfigureAwait(false);
+                new ConversationsArguments(_organizationId, PUpdatedAfter: after, PBefore: before?.UpdatedAt, PBeforeId: before?.Id, PLimit: Math.Min(left, PageSize)),
+                cancellationToken).ConfigureAwait(false);
             serverTime ??= page.ServerTime;
-            Place? last = OfferAll(page.Conversations);
+            InboxPlace? last = OfferAll(page.Conversations);
 
             // The list goes down from page to page; one that does not would be read for ever.
             if (!page.HasMore || last is null || last == before)
                 break;
+
+            left -= page.Conversations.Count;
             before = last;
+            if (left <= 0)
+                CutOffAt(last.Value);
         }
 
         _readThrough = serverTime;
     }
 
+    private void CutOffAt(InboxPlace place)
+    {
+        lock (_gate)
+            _list.CutOffAt(place);
+    }
+
     /// <summary>Takes what can be read of a page: one bad row must not hide the others.</summary>
     /// <returns>The place of the last row, null when no row states one.</returns>
-    private Place? OfferAll(IReadOnlyList<JsonElement> rows)
+    private InboxPlace? OfferAll(IReadOnlyList<JsonElement> rows)
     {
-        Place? last = null;
+        foreach (ConversationSummary conversation in Parse(rows))
+            Offer(conversation);
+        return rows.Select(InboxPlace.Of).LastOrDefault(place => place is not null);
+    }
+
+    private List<ConversationSummary> Parse(IReadOnlyList<JsonElement> rows)
+    {
+        var conversations = new List<ConversationSummary>(rows.Count);
         foreach (JsonElement row in rows)
         {
             if (PayloadReader.TryReadConversation(JsonMarshal.GetRawUtf8Value(row), out ConversationSummary? conversation, out string? error))
-                Offer(conversation);
+                conversations.Add(conversation);
             else
-                LogUnreadable(_services.Logger, _organizationId, error);
-
-            if (Place.Of(row) is { } place)
-                last = place;
+                LogUnreadable(_organizationId, error);
         }
 
-        return last;
+        return conversations;
     }
 
     private async Task<ConversationsPage> ReadPageAsync(ConversationsArguments arguments, CancellationToken cancellationToken)
@@ -223,32 +306,24 @@ internal sealed partial class InboxPump : IAsyncDisposable
         {
             try
             {
-                return await _rpc.CallAsync(
-                    "campfire_conversations", arguments, RpcJsonContext.Default.ConversationsArguments, RpcJsonContext.Default.ConversationsPage, cancellationToken).ConfigureAwait(false);
+                return await CallAsync(arguments, cancellationToken).ConfigureAwait(false);
             }
             catch (CampfireException e) when (e.IsTransient)
             {
-                TimeSpan delay = _services.Backoff.Next(attempt);
-                LogReadFailed(_services.Logger, _organizationId, e.Code, attempt, delay);
-                await Task.Delay(delay, _services.Options.TimeProvider, cancellationToken).ConfigureAwait(false);
+                TimeSpan delay = _backoff.Next(attempt), least = _delivery.LeastRetryDelay();
+                delay = delay > least ? delay : least;
+                LogReadFailed(_organizationId, e.Code, attempt, delay);
+                await Task.Delay(delay, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
             }
         }
     }
 
+    private Task<ConversationsPage> CallAsync(ConversationsArguments arguments, CancellationToken cancellationToken) => _rpc.CallAsync(
+        "campfire_conversations", arguments, RpcJsonContext.Default.ConversationsArguments, RpcJsonContext.Default.ConversationsPage, cancellationToken);
+
     [LoggerMessage(1402, LogLevel.Warning, "Reading the inbox of {OrganizationId} failed ({Code}), attempt {Attempt}; again in {Delay}")]
-    private static partial void LogReadFailed(ILogger logger, Guid organizationId, CampfireErrorCode code, int attempt, TimeSpan delay);
+    private partial void LogReadFailed(Guid organizationId, CampfireErrorCode code, int attempt, TimeSpan delay);
 
     [LoggerMessage(1403, LogLevel.Error, "The inbox of {OrganizationId} holds an unreadable conversation: {Error}")]
-    private static partial void LogUnreadable(ILogger logger, Guid organizationId, string error);
-
-    /// <summary>Where a row stands in the list, also when the rest of it cannot be read.</summary>
-    private readonly record struct Place(DateTimeOffset UpdatedAt, Guid Id)
-    {
-        public static Place? Of(JsonElement row) =>
-            row.ValueKind is JsonValueKind.Object
-            && row.TryGetProperty("updated_at", out JsonElement updatedAt) && updatedAt.ValueKind is JsonValueKind.String && updatedAt.TryGetDateTimeOffset(out DateTimeOffset time)
-            && row.TryGetProperty("id", out JsonElement id) && id.ValueKind is JsonValueKind.String && id.TryGetGuid(out Guid guid)
-                ? new Place(time, guid)
-                : null;
-    }
+    private partial void LogUnreadable(Guid organizationId, string error);
 }

@@ -111,7 +111,7 @@ public sealed class MembershipTests
     [TestCase("Client presence rate limit exceeded")]
     public async Task Close_for_a_limit_waits_five_seconds_and_more(string message)
     {
-        await using var world = new World();
+        await using var world = new World(options => options.PollAfter = TimeSpan.FromHours(1));
         (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync();
         world.Time.ForgetArmed();
 

@@ -27,6 +27,7 @@ public sealed class ConversationPumpPropertyTests
         ForgetARow,
         SpoilARow,
         Rejoin,
+        Interrupt,
         Announce,
         LetTheReaderRead,
         Chatter,
@@ -38,7 +39,7 @@ public sealed class ConversationPumpPropertyTests
         Gen<Act> act = Gen.Frequency(
             (8, Gen.Const(Act.Arrive)), (3, Gen.Const(Act.GetLost)), (2, Gen.Const(Act.ArriveTwice)), (4, Gen.Const(Act.ArriveLate)),
             (1, Gen.Const(Act.RepeatAnOldOne)), (1, Gen.Const(Act.Invent)), (1, Gen.Const(Act.FailTheLog)), (1, Gen.Const(Act.ForgetARow)),
-            (1, Gen.Const(Act.SpoilARow)), (1, Gen.Const(Act.Rejoin)), (1, Gen.Const(Act.Announce)), (3, Gen.Const(Act.LetTheReaderRead)), (1, Gen.Const(Act.Chatter)));
+            (1, Gen.Const(Act.SpoilARow)), (1, Gen.Const(Act.Rejoin)), (1, Gen.Const(Act.Interrupt)), (1, Gen.Const(Act.Announce)), (3, Gen.Const(Act.LetTheReaderRead)), (1, Gen.Const(Act.Chatter)));
         Gen.Select(Gen.OneOf(Gen.Const(1), Gen.Const(2), Gen.Const(5), Gen.Const(1024)), act.Array[0, 40], Gen.Int[0, int.MaxValue]).Sample(
             (buffer, acts, seed) =>
             {
@@ -67,6 +68,8 @@ public sealed class ConversationPumpPropertyTests
             {
                 EventBufferSize = buffer,
                 GapHoldTime = TimeSpan.FromMilliseconds(1),
+                PollAfter = TimeSpan.FromMilliseconds(1),
+                PollInterval = TimeSpan.FromMilliseconds(1),
                 ReconnectBaseDelay = TimeSpan.FromMilliseconds(1),
                 ReconnectMaxDelay = TimeSpan.FromMilliseconds(2),
             };
@@ -86,7 +89,7 @@ public sealed class ConversationPumpPropertyTests
             var backoff = new Backoff(_options.ReconnectBaseDelay, _options.ReconnectMaxDelay, _random);
             var rpc = new RpcClient(http, new Uri("http://supabase.test/rpc/"), "key", new AccessTokenSource(null, TimeProvider.System), TimeSpan.FromSeconds(10), TimeProvider.System);
             var log = new ConversationLog(_database.ConversationId, rpc, _options, backoff, NullLogger.Instance);
-            await using var pump = new ConversationPump(log, 0, _options, backoff, NullLogger.Instance);
+            await using var pump = new ConversationPump(log, 0, _options, backoff, new StatusBoard(new CampfireStatus(CampfireConnectionState.Connected), 1), NullLogger.Instance);
             pump.Start();
             Task<List<ConversationEvent>> reading = ReadAsync(pump);
 
@@ -145,7 +148,10 @@ public sealed class ConversationPumpPropertyTests
                     _gone.Add(_database.LastSequence);
                     break;
                 case Act.Rejoin:
-                    pump.RequestCatchUp();
+                    pump.OnLive();
+                    break;
+                case Act.Interrupt:
+                    pump.OnInterrupted("away");
                     break;
                 case Act.Announce:
                     pump.Announce(_database.LastSequence + _random.Next(0, 2));

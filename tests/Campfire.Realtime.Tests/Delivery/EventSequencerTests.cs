@@ -67,6 +67,7 @@ public sealed class EventSequencerTests
                     break;
                 default:
                     int beyond = held.RemoveWhere(one => one > sequence);
+                    sequencer.MarkHeld();
                     if (sequencer.DropBeyond(sequence) != beyond)
                         return false;
                     break;

@@ -209,6 +209,174 @@ public sealed class RecoveryTests
         Assert.That(messages.Select(message => message.Sequence), Is.EqualTo(new long[] { 1 }));
     }
 
+    [Test]
+    public async Task Ten_thousand_missed_events_come_in_order_in_one_go()
+    {
+        await using var world = new World();
+        (ScriptedSocket socket, Conversation conversation, _) = await world.JoinedAsync();
+        int before = world.Database.Calls("campfire_events");
+        socket.Break();
+        for (int i = 0; i < 10_000; i++)
+            world.Database.Store();
+        await world.RetryAsync();
+        await world.Server.NextSocketAsync();
+
+        await using IAsyncEnumerator<ConversationEvent> events = conversation.ReadEventsAsync().GetAsyncEnumerator();
+        List<ConversationEvent> read = await events.TakeAsync(10_000);
+
+        Assert.That(read.Cast<StoredEvent>().Select(e => e.Sequence), Is.EqualTo(Enumerable.Range(1, 10_000)));
+        Assert.That(world.Database.Calls("campfire_events") - before, Is.LessThanOrEqualTo(10_000 / 500 + 3));
+    }
+
+    [Test]
+    public async Task Reader_that_was_stuck_while_thousands_arrived_costs_one_read_a_page()
+    {
+        await using var world = new World();
+        (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync();
+        int before = world.Database.Calls("campfire_events");
+        for (int i = 0; i < 5_000; i++)
+            socket.Broadcast(join.Topic, "message:created", world.Database.Store());
+        await HaveArrivedAsync(socket);
+
+        await using IAsyncEnumerator<ConversationEvent> events = conversation.ReadEventsAsync().GetAsyncEnumerator();
+        List<ConversationEvent> read = await events.TakeAsync(5_000);
+
+        Assert.That(read.Cast<StoredEvent>().Select(e => e.Sequence), Is.EqualTo(Enumerable.Range(1, 5_000)));
+        Assert.That(world.Database.Calls("campfire_events") - before, Is.LessThanOrEqualTo(5_000 / 500 + 3));
+    }
+
+    [Test]
+    public async Task Reader_that_is_always_late_costs_at_most_one_read_a_buffer()
+    {
+        await using var world = new World(options => options.EventBufferSize = 64);
+        (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync();
+        int before = world.Database.Calls("campfire_events");
+        await using IAsyncEnumerator<ConversationEvent> events = conversation.ReadEventsAsync().GetAsyncEnumerator();
+        var read = new List<ConversationEvent>();
+        for (int round = 0; round < 20; round++)
+        {
+            for (int i = 0; i < 320; i++)
+                socket.Broadcast(join.Topic, "message:created", world.Database.Store());
+            await HaveArrivedAsync(socket);
+            read.AddRange(await events.TakeAsync(160));
+        }
+
+        read.AddRange(await events.TakeAsync(3_200));
+
+        Assert.That(read.Cast<StoredEvent>().Select(e => e.Sequence), Is.EqualTo(Enumerable.Range(1, 6_400)));
+        Assert.That(world.Database.Calls("campfire_events") - before, Is.LessThanOrEqualTo(6_400 / 64));
+    }
+
+    [Test]
+    public async Task Buffer_that_runs_over_during_a_catch_up_is_read_again_exactly_once()
+    {
+        await using var world = new World(options =>
+        {
+            options.EventBufferSize = 4;
+            options.TailCheckInterval = TimeSpan.FromHours(1);
+        });
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Database.OnCall = async (_, arguments, _) =>
+        {
+            if ((int)arguments["p_limit"]! == 500)
+            {
+                asked.TrySetResult();
+                await answer.Task;
+            }
+
+            return null;
+        };
+        (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync();
+        await using IAsyncEnumerator<ConversationEvent> events = conversation.ReadEventsAsync().GetAsyncEnumerator();
+        await asked.Task.InTime();
+        world.Database.Store("lost");
+        for (int i = 0; i < 40; i++)
+            socket.Broadcast(join.Topic, "message:created", world.Database.Store());
+        await HaveArrivedAsync(socket);
+        int before = world.Database.Calls("campfire_events");
+
+        answer.SetResult();
+        List<ConversationEvent> read = await events.TakeAsync(41);
+        socket.Broadcast(join.Topic, "message:created", world.Database.Store());
+        read.Add(await events.NextAsync());
+
+        Assert.That(read.Cast<StoredEvent>().Select(e => e.Sequence), Is.EqualTo(Enumerable.Range(1, 42)));
+        Assert.That(world.Database.Calls("campfire_events") - before, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Live_events_do_not_wait_for_a_log_that_does_not_answer()
+    {
+        await using var world = new World();
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Database.OnCall = async (_, arguments, cancellationToken) =>
+        {
+            if ((int)arguments["p_limit"]! == 500)
+            {
+                asked.TrySetResult();
+                await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            }
+
+            return null;
+        };
+        (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync();
+        await asked.Task.InTime();
+        for (int i = 0; i < 100; i++)
+            socket.Broadcast(join.Topic, "message:created", world.Database.Store());
+
+        await using IAsyncEnumerator<ConversationEvent> events = conversation.ReadEventsAsync().GetAsyncEnumerator();
+        List<ConversationEvent> read = await events.TakeAsync(100);
+
+        Assert.That(read.Cast<StoredEvent>().Select(e => e.Sequence), Is.EqualTo(Enumerable.Range(1, 100)));
+        await world.Client.DisposeAsync().InTime();
+        Assert.That(await events.MoveNextAsync().InTime(), Is.False);
+    }
+
+    [TestCase(0, 1)]
+    [TestCase(4, 5)]
+    [TestCase(5, 6)]
+    public async Task Conversation_is_resumed_behind_any_of_its_sequences(long resumeAfter, long first)
+    {
+        await using var world = new World();
+        for (int i = 0; i < 5; i++)
+            world.Database.Store();
+        (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync(resumeAfter);
+        socket.Broadcast(join.Topic, "message:created", world.Database.Store());
+
+        await using IAsyncEnumerator<ConversationEvent> events = conversation.ReadEventsAsync().GetAsyncEnumerator();
+        List<ConversationEvent> read = await events.TakeAsync((int)(6 - resumeAfter));
+
+        Assert.That(((StoredEvent)read[0]).Sequence, Is.EqualTo(first));
+        Assert.That(((StoredEvent)read[^1]).Sequence, Is.EqualTo(6));
+    }
+
+    [TestCase(9, 10)]
+    [TestCase(1, 10)]
+    public async Task Gap_at_the_end_of_the_log_is_said_and_what_comes_behind_it_follows(long first, long last)
+    {
+        await using var world = new World();
+        for (int i = 0; i < 10; i++)
+            world.Database.Store();
+        for (long lost = first; lost <= last; lost++)
+            world.Database.Forget(lost);
+        (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync(resumeAfter: first - 1);
+
+        await using IAsyncEnumerator<ConversationEvent> events = conversation.ReadEventsAsync().GetAsyncEnumerator();
+        var gap = (HistoryGap)await events.NextAsync();
+        socket.Broadcast(join.Topic, "message:created", world.Database.Store());
+
+        Assert.That((gap.First, gap.Last), Is.EqualTo((first, last)));
+        Assert.That(((StoredEvent)await events.NextAsync()).Sequence, Is.EqualTo(11));
+    }
+
+    // What was sent before this has passed the receive loop when it completes.
+    private static async Task HaveArrivedAsync(ScriptedSocket socket)
+    {
+        await socket.ReceivePartAndBeReadAsync("[null,null,\"phoenix\",\"nothing\""u8.ToArray());
+        socket.ReceivePart(",{}]"u8.ToArray(), isEnd: true);
+    }
+
     [TestCase(0)]
     [TestCase(201)]
     public async Task History_takes_1_to_200(int limit)

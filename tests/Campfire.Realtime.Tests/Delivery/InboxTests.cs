@@ -1,0 +1,128 @@
+using System.Text.Json.Nodes;
+using Campfire.Realtime.Protocol;
+using Campfire.Realtime.Tests.Support;
+
+namespace Campfire.Realtime.Tests.Delivery;
+
+public sealed class InboxTests
+{
+    [Test]
+    public async Task List_holds_the_limit_and_the_oldest_falls_out_for_a_newer_one()
+    {
+        await using var world = new World();
+        ScriptedInbox database = Script(world);
+        Guid[] ids = [.. Enumerable.Range(1, 450).Select(Id)];
+        foreach (Guid id in ids)
+            database.Change(id);
+        (ScriptedSocket socket, Inbox inbox) = await JoinAsync(world, new InboxOptions { Limit = 250 });
+        await using IAsyncEnumerator<ConversationSummary> changes = inbox.ReadChangesAsync().GetAsyncEnumerator();
+        Assert.That(inbox.Conversations.Select(conversation => conversation.Id), Is.EqualTo(ids.Reverse().Take(250)));
+        Assert.That(inbox.HasMore, Is.True);
+        Assert.That(database.Calls.Take(2).Select(call => (int)call["p_limit"]!), Is.EqualTo(new[] { 200, 50 }));
+
+        Guid added = Id(1000);
+        socket.Broadcast(Topic(world), "conversation:created", database.Change(added));
+        Assert.That((await changes.NextAsync()).Id, Is.EqualTo(added));
+
+        Assert.That(inbox.Conversations.Select(conversation => conversation.Id), Is.EqualTo(ids.Reverse().Take(249).Prepend(added)));
+        IReadOnlyList<ConversationSummary> older = await inbox.GetConversationsAsync(inbox.Conversations[^1], 100).InTime();
+        Assert.That(older.Select(conversation => conversation.Id), Is.EqualTo(ids.Reverse().Skip(249).Take(100)));
+    }
+
+    [Test]
+    public async Task Small_organization_has_no_more()
+    {
+        await using var world = new World();
+        ScriptedInbox database = Script(world);
+        for (int i = 1; i <= 3; i++)
+            database.Change(Id(i));
+        (_, Inbox inbox) = await JoinAsync(world, new InboxOptions { Limit = 3 });
+
+        Assert.That((inbox.Conversations.Count, inbox.HasMore), Is.EqualTo((3, false)));
+        await inbox.GetConversationsAsync(inbox.Conversations[0], 7, ConversationStatus.Pending).InTime();
+        JsonObject call = database.Calls[^1];
+        Assert.That(
+            ((string?)call["p_status"], (int)call["p_limit"]!, (string?)call["p_before_id"], (string?)call["p_before"]),
+            Is.EqualTo(("pending", 7, Id(3).ToString(), "2026-01-02T03:04:05.000003Z")));
+    }
+
+    [Test]
+    public async Task Changes_without_realtime_are_polled_until_the_channel_is_live_again()
+    {
+        await using var world = new World();
+        ScriptedInbox database = Script(world);
+        database.Change(Id(1));
+        (ScriptedSocket socket, Inbox inbox) = await JoinAsync(world);
+        await using IAsyncEnumerator<ConversationSummary> changes = inbox.ReadChangesAsync().GetAsyncEnumerator();
+        world.Server.OnConnect = _ => new IOException("no route");
+        socket.Break();
+        for (int version = 2; version < 20; version++)
+        {
+            database.Change(Id(1), TimeSpan.FromMinutes(1));
+            Task<ConversationSummary> reading = changes.NextAsync();
+            Assert.That((await world.Time.PassUntilAsync(reading, TimeSpan.FromSeconds(1))).Version, Is.EqualTo(version));
+        }
+
+        Assert.That(inbox.State.Mode, Is.EqualTo(DeliveryMode.Polling));
+        Assert.That(world.Client.Status.IsPolling, Is.True);
+        world.Server.OnConnect = _ => null;
+        ScriptedSocket next = await world.Time.PassUntilAsync(world.Server.NextSocketAsync(), TimeSpan.FromMilliseconds(500));
+        await inbox.WatchStateAsync().FirstAsync(state => state.Mode is DeliveryMode.Live);
+        next.Broadcast(Topic(world), "conversation:updated", database.Change(Id(1)));
+
+        Assert.That((await changes.NextAsync()).Version, Is.EqualTo(20));
+        Assert.That(world.Client.Status.IsPolling, Is.False);
+    }
+
+    [Test]
+    public async Task Dispose_in_the_middle_of_a_read_ends_the_stream_and_does_not_hang()
+    {
+        await using var world = new World();
+        ScriptedInbox database = Script(world);
+        (ScriptedSocket socket, Inbox inbox) = await JoinAsync(world);
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Database.OnCall = async (_, _, cancellationToken) =>
+        {
+            asked.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            return null;
+        };
+        await using IAsyncEnumerator<ConversationSummary> changes = inbox.ReadChangesAsync().GetAsyncEnumerator();
+        Task<bool> reading = changes.MoveNextAsync().AsTask();
+        world.Server.OnConnect = _ => new IOException("no route");
+        socket.Break();
+        await world.Time.PassUntilAsync(asked.Task, TimeSpan.FromSeconds(1));
+
+        await world.Client.DisposeAsync().InTime();
+
+        Assert.That(await reading.InTime(), Is.False);
+        Assert.That(inbox.State.Mode, Is.EqualTo(DeliveryMode.Ended));
+    }
+
+    [TestCase(0)]
+    [TestCase(10_001)]
+    public async Task Limit_ranges_from_1_to_10_000(int limit)
+    {
+        await using var world = new World();
+        await world.ConnectAsync();
+
+        Assert.ThrowsAsync<ArgumentException>(() => world.Client.JoinInboxAsync(world.Database.OrganizationId, new InboxOptions { Limit = limit }));
+    }
+
+    private static Guid Id(int number) => new(number, 0, 0, new byte[8]);
+
+    private static string Topic(World world) => $"realtime:{ChannelName.Organization(world.Database.OrganizationId).Topic}";
+
+    private static ScriptedInbox Script(World world)
+    {
+        var inbox = new ScriptedInbox(world.Database.OrganizationId);
+        world.Database.OnCall = (_, arguments, _) => Task.FromResult<HttpResponseMessage?>(inbox.Answer(arguments));
+        return inbox;
+    }
+
+    private static async Task<(ScriptedSocket Socket, Inbox Inbox)> JoinAsync(World world, InboxOptions? options = null)
+    {
+        ScriptedSocket socket = await world.ConnectAsync();
+        return (socket, await world.Client.JoinInboxAsync(world.Database.OrganizationId, options).InTime());
+    }
+}
