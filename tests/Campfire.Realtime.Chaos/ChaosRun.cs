@@ -133,7 +133,7 @@ internal sealed class ChaosRun(ChaosOptions options) : IDisposable
         sending.CancelAfter(Limit - Patience - Afterwards - Stopwatch.GetElapsedTime(started));
         var pace = new Pace(options.Messages, schedule.Aggregate(TimeSpan.Zero, (sum, fault) => sum + fault.After));
         Task[] sends = [.. _senders.Select(sender => sender.SendAsync(pace, sending.Token))];
-        Task faults = DisturbAsync(schedule, field, Task.WhenAll(sends), sending.Token);
+        Task faults = DisturbAsync(schedule, field, pace, sending.Token);
         try
         {
             await Task.WhenAll([faults, .. sends]);
@@ -152,18 +152,20 @@ internal sealed class ChaosRun(ChaosOptions options) : IDisposable
 
     private int Acknowledged => _senders.Sum(sender => sender.Acknowledged);
 
-    private async Task DisturbAsync(IReadOnlyList<PlannedFault> schedule, FaultField field, Task sends, CancellationToken cancellationToken)
+    // Messages and faults keep in step: neither shall be over long before the other.
+    private async Task DisturbAsync(IReadOnlyList<PlannedFault> schedule, FaultField field, Pace pace, CancellationToken cancellationToken)
     {
         foreach (PlannedFault fault in schedule)
         {
+            pace.AllowUpTo((_faults + 2.0) / schedule.Count);
             await Task.Delay(fault.After, cancellationToken);
-
-            // The last fault shall not be over before the last message.
-            while (!sends.IsCompleted && (long)_faults * options.Messages > (long)Acknowledged * schedule.Count)
+            while ((long)_faults * options.Messages > (long)_senders.Sum(sender => sender.Done) * schedule.Count)
                 await Task.Delay(TimeSpan.FromMilliseconds(20), cancellationToken);
             await field.ApplyAsync(fault, cancellationToken);
             _faults++;
         }
+
+        pace.AllowUpTo(1);
     }
 
     private async Task AwaitArrivalsAsync(IReadOnlyDictionary<Guid, IReadOnlyList<Seen>> stored, long started, CancellationToken cancellationToken)
@@ -185,7 +187,7 @@ internal sealed class ChaosRun(ChaosOptions options) : IDisposable
             verdict += Judge.Storage(conversation.ToDictionary(sender => sender.Name, sender => sender.Acknowledged, StringComparer.Ordinal), stored[conversation.Key]);
         foreach (Reader reader in _readers)
         {
-            Verdict own = Judge.Delivery(stored[reader.Desk.Id], reader.Arrived());
+            Verdict own = Judge.Delivery(stored[reader.Desk.Id], reader.Arrived);
             if (!own.IsPerfect)
                 Console.WriteLine($"{reader.Name} in {reader.Desk.Id}: {own.Lost} lost, {own.Duplicated} duplicated, {own.Reordered} reordered");
             verdict += own;

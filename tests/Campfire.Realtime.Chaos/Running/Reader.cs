@@ -11,6 +11,10 @@ internal sealed class Reader(string name, Desk desk, Conversation conversation)
     private long _lastArrival = Stopwatch.GetTimestamp();
     private long _pausedUntil;
     private string? _ended;
+    private int _count;
+
+    /// <summary>Whether the messages are kept for a judge, or only counted.</summary>
+    public bool KeepsMessages { get; init; } = true;
 
     public string Name => name;
 
@@ -21,16 +25,12 @@ internal sealed class Reader(string name, Desk desk, Conversation conversation)
     /// <summary>Why the stream ended before it was told to, if it did.</summary>
     public string? Ended => Volatile.Read(ref _ended);
 
-    public TimeSpan Silence => Stopwatch.GetElapsedTime(Volatile.Read(ref _lastArrival));
+    /// <summary>When the last message came, by <see cref="Stopwatch"/>.</summary>
+    public long LastArrival => Volatile.Read(ref _lastArrival);
 
-    public int Count
-    {
-        get
-        {
-            lock (_arrived)
-                return _arrived.Count;
-        }
-    }
+    public TimeSpan Silence => Stopwatch.GetElapsedTime(LastArrival);
+
+    public int Count => Volatile.Read(ref _count);
 
     public void Pause(TimeSpan duration) => Volatile.Write(ref _pausedUntil, Stopwatch.GetTimestamp() + (long)(duration.TotalSeconds * Stopwatch.Frequency));
 
@@ -46,8 +46,9 @@ internal sealed class Reader(string name, Desk desk, Conversation conversation)
                 if (e is not MessageCreated message)
                     continue;
 
-                lock (_arrived)
+                if (KeepsMessages)
                     _arrived.Add(new Seen(message.Id, message.Content));
+                Volatile.Write(ref _count, _count + 1);
                 Volatile.Write(ref _lastArrival, Stopwatch.GetTimestamp());
             }
 
@@ -64,9 +65,6 @@ internal sealed class Reader(string name, Desk desk, Conversation conversation)
         }
     }
 
-    public IReadOnlyList<Seen> Arrived()
-    {
-        lock (_arrived)
-            return [.. _arrived];
-    }
+    /// <summary>What arrived, once the reading is over.</summary>
+    public IReadOnlyList<Seen> Arrived => _arrived;
 }

@@ -28,6 +28,9 @@ internal sealed class RunLog : ILoggerFactory
     /// <summary>The first errors that a client logged: nothing that a fault explains.</summary>
     public IReadOnlyCollection<string> Errors => _errors;
 
+    /// <summary>Whether <see cref="Joins"/> is filled.</summary>
+    public bool KeepsJoins { get; init; } = true;
+
     /// <summary>When channels were joined, by <see cref="Stopwatch"/>.</summary>
     public ConcurrentQueue<long> Joins { get; } = new();
 
@@ -46,7 +49,8 @@ internal sealed class RunLog : ILoggerFactory
         switch (id)
         {
             case Joined:
-                Joins.Enqueue(Stopwatch.GetTimestamp());
+                if (KeepsJoins)
+                    Joins.Enqueue(Stopwatch.GetTimestamp());
                 break;
             case Recovered when state is IReadOnlyList<KeyValuePair<string, object?>> values:
                 Interlocked.Add(ref _recovered, values.FirstOrDefault(value => value.Key == "Count").Value is int count ? count : 0);

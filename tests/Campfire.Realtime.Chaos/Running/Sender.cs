@@ -15,6 +15,9 @@ internal sealed class Sender(string name, Desk desk, Conversation conversation, 
     /// <summary>How many the client said are stored.</summary>
     public int Acknowledged => Volatile.Read(ref _acknowledged);
 
+    /// <summary>How many it is done with, in one way or the other.</summary>
+    public int Done => Failure is null ? Acknowledged : messages;
+
     public string? Failure => Volatile.Read(ref _failure);
 
     public async Task SendAsync(Pace pace, CancellationToken cancellationToken)
