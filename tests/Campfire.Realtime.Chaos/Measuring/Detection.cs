@@ -27,9 +27,9 @@ internal sealed class Detection(SupabaseTarget target, SupportTeam team)
             await detection.OpenAsync(cancellationToken);
             List<Figure> figures =
             [
-                .. await detection.MeasureDropsAsync(cancellationToken),
-                await detection.MeasureRecoveryAsync(cancellationToken),
-                .. await detection.MeasureHalfOpenAsync(cancellationToken),
+                .. await SayAsync($"cutting all connections {Rounds} times", detection.MeasureDropsAsync(cancellationToken)),
+                .. await SayAsync("letting all links fall silent", detection.MeasureHalfOpenAsync(cancellationToken)),
+                .. await SayAsync($"storing {Missed} messages during a cut", detection.MeasureRecoveryAsync(cancellationToken)),
             ];
             Figures.Print(figures);
             await Figures.WriteJsonAsync(json, figures, cancellationToken);
@@ -39,6 +39,12 @@ internal sealed class Detection(SupabaseTarget target, SupportTeam team)
         {
             await Task.WhenAll(detection._places.Select(place => place.Client.DisposeAsync().AsTask()));
         }
+    }
+
+    private static Task<IReadOnlyList<Figure>> SayAsync(string what, Task<IReadOnlyList<Figure>> measurement)
+    {
+        Console.WriteLine($"  {what}…");
+        return measurement;
     }
 
     private async Task OpenAsync(CancellationToken cancellationToken)
@@ -74,7 +80,7 @@ internal sealed class Detection(SupabaseTarget target, SupportTeam team)
         ];
     }
 
-    private async Task<Figure> MeasureRecoveryAsync(CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Figure>> MeasureRecoveryAsync(CancellationToken cancellationToken)
     {
         (CampfireClient _, Conversation conversation, RunLog log) = _places[0];
         var reader = new Reader("visitor", team.Desks[0], conversation);
@@ -93,7 +99,7 @@ internal sealed class Detection(SupabaseTarget target, SupportTeam team)
         double seconds = Math.Max(Stopwatch.GetElapsedTime(log.Joins.First(), reader.LastArrival).TotalSeconds, 0);
         await over.CancelAsync();
         await reading;
-        return new Figure($"{Missed} missed messages, from live again to the last one", seconds, "s", "at most 2 s", seconds <= 2);
+        return [new Figure($"{Missed} missed messages, from live again to the last one", seconds, "s", "at most 2 s", seconds <= 2)];
     }
 
     private async Task<IReadOnlyList<Figure>> MeasureHalfOpenAsync(CancellationToken cancellationToken)

@@ -33,7 +33,7 @@ internal sealed class SupportTeam : IAsyncDisposable
     public static async Task<SupportTeam> CreateAsync(SupabaseTarget target, int agents, int conversations, CancellationToken cancellationToken)
     {
         // After a restart of the database every pooled connection would be broken.
-        var team = new SupportTeam(NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(target.Database) { Pooling = false, CommandTimeout = 120 }), target.JwtSecret)
+        var team = new SupportTeam(NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(target.Database) { Pooling = false, CommandTimeout = 600 }), target.JwtSecret)
         {
             AgentIds = [.. Enumerable.Range(0, agents).Select(_ => Guid.CreateVersion7())],
             Desks = [.. Enumerable.Range(0, conversations).Select(_ => new Desk(Guid.CreateVersion7(), Guid.CreateVersion7()))],
