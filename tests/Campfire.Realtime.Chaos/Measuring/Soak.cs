@@ -81,7 +81,7 @@ internal sealed class Soak(SupportTeam team, FaultyProxy proxy, int percent)
 
         return
         [
-            Compare("managed heap", "kB", sample => sample.HeapBytes / 1000.0, samples, floor: 200),
+            Compare("managed heap", "kB", sample => sample.HeapBytes / 1000.0, samples, floor: 100),
             Compare("open files", "", sample => sample.Files, samples, floor: 2),
             Compare("timers", "", sample => sample.Timers, samples, floor: 3),
             Compare("threads", "", sample => sample.Threads, samples, floor: 4),
