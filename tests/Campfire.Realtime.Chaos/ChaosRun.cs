@@ -13,13 +13,14 @@ internal sealed class ChaosRun(ChaosOptions options) : IDisposable
     private const int MessagesPerConversation = 100;
     private const int MaxConversations = 20;
 
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(5);
 
     // What comes twice comes soon after; two tail checks of the clients go by meanwhile.
     private static readonly TimeSpan Afterwards = TimeSpan.FromSeconds(4);
 
+    // Five minutes for the run that is the default, and more for a larger one.
+    private readonly TimeSpan _limit = TimeSpan.FromMinutes(5) * Math.Max(1, Math.Max(options.Messages / 20_000.0, options.Faults / 200.0));
     private readonly RunLog _log = new();
     private readonly List<CampfireClient> _clients = [];
     private readonly List<Reader> _readers = [];
@@ -130,7 +131,7 @@ internal sealed class ChaosRun(ChaosOptions options) : IDisposable
     private async Task<bool> SendThroughFaultsAsync(IReadOnlyList<PlannedFault> schedule, FaultField field, long started, CancellationToken cancellationToken)
     {
         using var sending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        sending.CancelAfter(Limit - Patience - Afterwards - Stopwatch.GetElapsedTime(started));
+        sending.CancelAfter(_limit - Patience - Afterwards - Stopwatch.GetElapsedTime(started));
         var pace = new Pace(options.Messages, schedule.Aggregate(TimeSpan.Zero, (sum, fault) => sum + fault.After));
         Task[] sends = [.. _senders.Select(sender => sender.SendAsync(pace, sending.Token))];
         Task faults = DisturbAsync(schedule, field, pace, sending.Token);
@@ -172,7 +173,7 @@ internal sealed class ChaosRun(ChaosOptions options) : IDisposable
     {
         while (_readers.Any(reader => reader.Count < stored[reader.Desk.Id].Count))
         {
-            if (Stopwatch.GetElapsedTime(started) > Limit - Afterwards || _readers.All(reader => reader.Silence > Patience))
+            if (Stopwatch.GetElapsedTime(started) > _limit - Afterwards || _readers.All(reader => reader.Silence > Patience))
                 return;
             await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
         }

@@ -71,15 +71,18 @@ internal static class FaultSchedule
         FaultKind[] once = [.. kinds.Order()];
         random.Shuffle(once);
         List<FaultKind> drawn = [.. once.Take(count)];
+        Dictionary<FaultKind, int> times = kinds.ToDictionary(kind => kind, kind => drawn.Contains(kind) ? 1 : 0);
         while (drawn.Count < count)
         {
             (FaultKind Kind, int Weight)[] open =
             [
-                .. kinds.Order().Where(kind => drawn.Count(other => other == kind) < Math.Max(count / _kinds[kind].OneOf, 1))
+                .. kinds.Order().Where(kind => times[kind] < Math.Max(count / _kinds[kind].OneOf, 1))
                     .Select(kind => (kind, _kinds[kind].Weight)),
             ];
             int ball = random.Next(open.Sum(kind => kind.Weight));
-            drawn.Add(open.First(kind => (ball -= kind.Weight) < 0).Kind);
+            FaultKind next = open.First(kind => (ball -= kind.Weight) < 0).Kind;
+            drawn.Add(next);
+            times[next]++;
         }
 
         FaultKind[] order = [.. drawn];

@@ -15,6 +15,8 @@ internal sealed class SupportTeam : IAsyncDisposable
     // Short, so that a long run needs fresh ones.
     private static readonly TimeSpan TokenLifetime = TimeSpan.FromMinutes(3);
 
+    private const int MessagesPerTransaction = 100;
+
     private readonly NpgsqlDataSource _database;
     private readonly SigningCredentials _signing;
 
@@ -100,22 +102,23 @@ internal sealed class SupportTeam : IAsyncDisposable
         return messages.ToDictionary(pair => pair.Key, pair => (IReadOnlyList<Seen>)pair.Value);
     }
 
-    /// <summary>Stores messages in one transaction, which the caller commits; their broadcasts go out with the commit.</summary>
-    public async Task<NpgsqlTransaction> BeginMessagesAsync(Desk desk, int count, CancellationToken cancellationToken)
+    /// <summary>Stores messages by SQL, past the clients, in transactions of a hundred: a row that one transaction changes often slows it down.</summary>
+    public async Task StoreMessagesAsync(Desk desk, int count, CancellationToken cancellationToken)
     {
-        NpgsqlConnection connection = await _database.OpenConnectionAsync(cancellationToken);
-        NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await using var command = new NpgsqlCommand(
-            """
-            select count(public.campfire_send_message($1, gen_random_uuid(), 'sql ' || counter, p_sender => '{"type": "system"}'))
-            from generate_series(1, $2) counter
-            """,
-            connection,
-            transaction);
-        command.Parameters.Add(new NpgsqlParameter { Value = desk.Id });
-        command.Parameters.Add(new NpgsqlParameter { Value = count });
-        await command.ExecuteNonQueryAsync(cancellationToken);
-        return transaction;
+        await using NpgsqlConnection connection = await _database.OpenConnectionAsync(cancellationToken);
+        for (int first = 1; first <= count; first += MessagesPerTransaction)
+        {
+            await using var command = new NpgsqlCommand(
+                """
+                select count(public.campfire_send_message($1, gen_random_uuid(), 'sql ' || counter, p_sender => '{"type": "system"}'))
+                from generate_series($2, $3) counter
+                """,
+                connection);
+            command.Parameters.Add(new NpgsqlParameter { Value = desk.Id });
+            command.Parameters.Add(new NpgsqlParameter { Value = first });
+            command.Parameters.Add(new NpgsqlParameter { Value = Math.Min(first + MessagesPerTransaction - 1, count) });
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
     }
 
     public async ValueTask DisposeAsync()
