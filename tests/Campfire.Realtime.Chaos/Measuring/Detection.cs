@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Campfire.Realtime.Chaos.Faults;
 using Campfire.Realtime.Chaos.Running;
 using Campfire.Realtime.Emulator;
 using QuickStart;
@@ -6,7 +7,7 @@ using QuickStart;
 namespace Campfire.Realtime.Chaos.Measuring;
 
 /// <summary>How long clients at defaults need to notice a dead link, to be live again after a cut, and to fetch what they missed.</summary>
-internal sealed class Detection(SupabaseTarget target, SupportTeam team)
+internal sealed class Detection(SupabaseTarget target, SupportTeam team, NetworkGate network)
 {
     private const int Clients = 10;
     private const int Rounds = 6;
@@ -21,7 +22,8 @@ internal sealed class Detection(SupabaseTarget target, SupportTeam team)
         Console.WriteLine($"{Clients} clients at defaults. {Target.RaisedLimits}");
         await using SupabaseTarget target = await Target.StartEmulatorAsync(cancellationToken);
         await using SupportTeam team = await SupportTeam.CreateAsync(target, agents: 1, conversations: Clients, cancellationToken);
-        var detection = new Detection(target, team);
+        using var network = new NetworkGate();
+        var detection = new Detection(target, team, network);
         try
         {
             await detection.OpenAsync(cancellationToken);
@@ -52,7 +54,7 @@ internal sealed class Detection(SupabaseTarget target, SupportTeam team)
         foreach (Desk desk in team.Desks)
         {
             var log = new RunLog();
-            CampfireClient client = new ClientFactory(target, log).Create(() => team.VisitorToken(desk));
+            CampfireClient client = new ClientFactory(target, log, http: network).Create(() => team.VisitorToken(desk));
             await client.ConnectAsync(cancellationToken);
             _places.Add((client, await client.JoinConversationAsync(team.OrganizationId, desk.Id, cancellationToken), log));
         }
@@ -88,13 +90,15 @@ internal sealed class Detection(SupabaseTarget target, SupportTeam team)
         Task reading = reader.ReadAsync(over.Token);
 
         EmulatorFaults faults = target.Emulator!.Faults;
+        network.IsClosed = true;
         faults.DropConnections(TimeSpan.FromHours(1));
         await team.StoreMessagesAsync(team.Desks[0], Missed, cancellationToken);
         log.Joins.Clear();
+        network.IsClosed = false;
         faults.Clear();
         await UntilAsync(() => reader.Count >= Missed && !log.Joins.IsEmpty, $"the {Missed} messages have arrived", cancellationToken);
 
-        // Nothing is left to measure where they came while there was no live channel.
+        // None is below zero but for one that polled the log between the return of the network and its join.
         double seconds = Math.Max(Stopwatch.GetElapsedTime(log.Joins.First(), reader.LastArrival).TotalSeconds, 0);
         await over.CancelAsync();
         await reading;
