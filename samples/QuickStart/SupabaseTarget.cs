@@ -12,9 +12,11 @@ internal sealed record SupabaseTarget(
         // --messages may ask for more than a project's 100 events per second.
         CampfireEmulator emulator = await CampfireEmulator.StartAsync(
             new CampfireEmulatorOptions { ApplyMigrations = false, Limits = new EmulatorLimits { MaxEventsPerSecond = 100_000 } }, cancellationToken);
-        return new SupabaseTarget(
-            emulator.Url, null, null, emulator.AnonKey, emulator.ServiceKey, emulator.JwtSecret, emulator.ConnectionString, emulator);
+        return Of(emulator);
     }
+
+    public static SupabaseTarget Of(CampfireEmulator emulator) => new(
+        emulator.Url, null, null, emulator.AnonKey, emulator.ServiceKey, emulator.JwtSecret, emulator.ConnectionString, emulator);
 
     public static SupabaseTarget FromEnvironment()
     {

@@ -24,7 +24,8 @@ internal sealed class SampleProcess : IAsyncDisposable
         }
     }
 
-    public static SampleProcess Start(string temporaryFolder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    public static SampleProcess Start(
+        string temporaryFolder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, string program = "QuickStart")
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -32,7 +33,7 @@ internal sealed class SampleProcess : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = temporaryFolder,
         };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "QuickStart.dll"));
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, $"{program}.dll"));
         foreach (string argument in arguments)
             start.ArgumentList.Add(argument);
         start.Environment["TMPDIR"] = temporaryFolder;
@@ -48,9 +49,10 @@ internal sealed class SampleProcess : IAsyncDisposable
         return sample;
     }
 
-    public static async Task<(int ExitCode, string Output)> RunAsync(string temporaryFolder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    public static async Task<(int ExitCode, string Output)> RunAsync(
+        string temporaryFolder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, string program = "QuickStart")
     {
-        await using SampleProcess sample = Start(temporaryFolder, arguments, environment);
+        await using SampleProcess sample = Start(temporaryFolder, arguments, environment, program);
         return (await sample.ExitAsync(), sample.Output);
     }
 
