@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Campfire.Realtime.Channels;
 using Campfire.Realtime.Delivery;
+using Campfire.Realtime.Diagnostics;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Protocol.Json;
 using Campfire.Realtime.Protocol.Wire;
@@ -23,6 +24,7 @@ public sealed partial class Conversation : IAsyncDisposable
     private readonly MessageSender _sender;
     private readonly RpcClient _rpc;
     private readonly ILogger _logger;
+    private readonly TimeProvider _time;
     private long _position;
     private int _isDisposed;
 
@@ -33,6 +35,7 @@ public sealed partial class Conversation : IAsyncDisposable
         _position = cursor;
         _rpc = rpc;
         _logger = services.Logger;
+        _time = services.Options.TimeProvider;
         _pump = new ConversationPump(new ConversationLog(Id, rpc, services.Options, services.Backoff, services.Logger), cursor, services.Options, services.Backoff, services.Connections.Status, services.Logger);
         _sender = new MessageSender(Id, rpc, services.Options, services.Backoff, services.Logger);
         _session = new ChannelSession(name, this, new Sink(this), isPresenceEnabled: true, services);
@@ -75,6 +78,8 @@ public sealed partial class Conversation : IAsyncDisposable
     {
         await foreach (ConversationEvent e in _pump.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
+            if (e is MessageCreated message)
+                Instruments.Taken(_time.GetUtcNow() - message.CreatedAt);
             yield return e;
             if (e is StoredEvent stored)
                 Volatile.Write(ref _position, stored.Sequence);

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
 using Campfire.Realtime.Channels;
+using Campfire.Realtime.Diagnostics;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Protocol.Json;
 using Campfire.Realtime.Protocol.Wire;
@@ -162,6 +163,7 @@ public sealed partial class ConversationTyping : IAsyncDisposable
             if (_services.Budget.IsTight)
             {
                 LogDropped(_services.Logger, _name.Value);
+                Instruments.TypingGaveWay();
                 return;
             }
 

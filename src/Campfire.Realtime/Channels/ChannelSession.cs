@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Campfire.Realtime.Connection;
+using Campfire.Realtime.Diagnostics;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Protocol.Wire;
 using Campfire.Realtime.Streams;
@@ -82,7 +84,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
             throw;
         }
 
-        _loop = Task.Run(() => RunAsync(connection), CancellationToken.None);
+        _loop = Background.Run(() => RunAsync(connection));
         await _firstJoin.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -253,9 +255,10 @@ internal sealed partial class ChannelSession : IAsyncDisposable
 
     private async Task<Refusal> BeJoinedAsync(SocketLink link, CancellationToken cancellationToken)
     {
-        if (await JoinOnceAsync(link, cancellationToken).ConfigureAwait(false) is { } refusal)
+        if (await TryJoinAsync(link, cancellationToken).ConfigureAwait(false) is { } refusal)
             return refusal;
 
+        Instruments.ChannelBegan(Name);
         _policy.OnJoined();
         _firstJoin.TrySetResult();
         _sink.OnJoined();
@@ -273,6 +276,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         }
         finally
         {
+            Instruments.ChannelEnded(Name);
             _sink.OnInterrupted(reason);
         }
     }
@@ -289,6 +293,14 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     {
         _registry.Remove(this);
         Interlocked.Exchange(ref _connection, null)?.Demand.RemoveChannel();
+    }
+
+    private async Task<Refusal?> TryJoinAsync(SocketLink link, CancellationToken cancellationToken)
+    {
+        using Activity? activity = Instruments.StartJoin(Name);
+        Refusal? refusal = await JoinOnceAsync(link, cancellationToken).ConfigureAwait(false);
+        Instruments.JoinEnded(activity, Name, refusal);
+        return refusal;
     }
 
     private async Task<Refusal?> JoinOnceAsync(SocketLink link, CancellationToken cancellationToken)

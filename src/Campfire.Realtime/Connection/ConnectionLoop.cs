@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using Campfire.Realtime.Diagnostics;
 using Campfire.Realtime.Streams;
 using Microsoft.Extensions.Logging;
 
@@ -60,7 +62,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             if (_live.Task.IsFaulted)
                 _live = NewLive();
             _isRunning = true;
-            _loop = Task.Run(() => RunAsync(_closing.Token), CancellationToken.None);
+            _loop = Background.Run(() => RunAsync(_closing.Token));
         }
     }
 
@@ -174,29 +176,32 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             Refusal refusal;
             try
             {
-                LinkLoss? loss;
-                SocketLink link = await OpenAsync(cancellationToken).ConfigureAwait(false);
-                await using (link.ConfigureAwait(false))
+                (SocketLink? link, refusal) = await TryOpenAsync(wasConnected, cancellationToken).ConfigureAwait(false);
+                if (link is not null)
                 {
-                    wasConnected = true;
-                    loss = await HoldAsync(link, cancellationToken).ConfigureAwait(false);
-                    refusal = loss is null ? default : Refusal.OfLoss(loss);
+                    LinkLoss? loss;
+                    await using (link.ConfigureAwait(false))
+                    {
+                        wasConnected = true;
+                        loss = await HoldAsync(link, cancellationToken).ConfigureAwait(false);
+                    }
+
+                    if (loss is null)
+                    {
+                        LogResting(_address.Authority);
+                        Show(new CampfireStatus(CampfireConnectionState.Disconnected, "no channel is joined"));
+                        await Demand.WhenNeededAsync(cancellationToken).ConfigureAwait(false);
+                        (attempt, wasConnected, reason) = (0, false, null);
+                        continue;
+                    }
+
+                    LogConnectionLost(loss.Reason);
+                    refusal = Refusal.OfLoss(loss);
 
                     // A server that accepts and hangs up at once must not be met at the shortest delay for ever.
                     if (link.HasHeard)
                         attempt = 0;
                 }
-
-                if (loss is null)
-                {
-                    LogResting(_address.Authority);
-                    Show(new CampfireStatus(CampfireConnectionState.Disconnected, "no channel is joined"));
-                    await Demand.WhenNeededAsync(cancellationToken).ConfigureAwait(false);
-                    (attempt, wasConnected, reason) = (0, false, null);
-                    continue;
-                }
-
-                LogConnectionLost(loss.Reason);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -261,6 +266,24 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         }
     }
 
+    private async Task<(SocketLink? Link, Refusal Refusal)> TryOpenAsync(bool wasConnected, CancellationToken cancellationToken)
+    {
+        using Activity? activity = Instruments.StartConnect(_address);
+        try
+        {
+            SocketLink link = await OpenAsync(cancellationToken).ConfigureAwait(false);
+            Instruments.Connected(activity);
+            return (link, default);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            Refusal refusal = OfFailure(e, wasConnected);
+            LogConnectFailed(refusal.Class, refusal.Reason);
+            Instruments.ConnectFailed(activity, refusal);
+            return (null, refusal);
+        }
+    }
+
     private async Task<SocketLink> OpenAsync(CancellationToken cancellationToken)
     {
         IRealtimeSocket socket = _newSocket();
@@ -304,6 +327,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
     private async Task<LinkLoss?> HoldAsync(SocketLink link, CancellationToken cancellationToken)
     {
         LogConnected(_address.Authority);
+        Instruments.ConnectionBegan();
         Show(new CampfireStatus(CampfireConnectionState.Connected));
         lock (_gate)
         {
@@ -322,6 +346,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         {
             await holding.CancelAsync().ConfigureAwait(false);
             await idle.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            Instruments.ConnectionEnded(idle.IsCompletedSuccessfully || cancellationToken.IsCancellationRequested ? null : await link.Loss.ConfigureAwait(false));
             lock (_gate)
             {
                 _link = null;

@@ -18,7 +18,10 @@ internal interface IFrameReceiver
 internal readonly record struct Reply(bool IsOk, string? Reason);
 
 /// <summary>Why a link ended.</summary>
-internal sealed record LinkLoss(string Reason, int? CloseCode = null);
+/// <param name="Reason">In words.</param>
+/// <param name="CloseCode">The server's code, when it closed the link.</param>
+/// <param name="IsSilence">Whether the link gave no sign of life any more.</param>
+internal sealed record LinkLoss(string Reason, int? CloseCode = null, bool IsSilence = false);
 
 /// <summary>The life of one connected socket: a receive loop, a send loop and a heartbeat, ending together.</summary>
 internal sealed partial class SocketLink : IAsyncDisposable
@@ -68,8 +71,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
 
     public void Retire() => _retired.TrySetResult();
 
-    public void Start() => _loops = Task.WhenAll(
-        EndWith(ReceiveAsync), EndWith(SendAsync), EndWith(HeartbeatAsync));
+    public void Start() => _loops = Background.Run(() => Task.WhenAll(EndWith(ReceiveAsync), EndWith(SendAsync), EndWith(HeartbeatAsync)));
 
     /// <summary>Asks at once for a sign of life, and gives the link up where none comes in time.</summary>
     public void Probe(TimeSpan patience)
@@ -290,7 +292,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
             long urgent = Volatile.Read(ref _urgentPatience);
             TimeSpan patience = urgent > 0 && urgent < _options.HeartbeatTimeout.Ticks ? TimeSpan.FromTicks(urgent) : _options.HeartbeatTimeout;
             if (!await IsAliveAsync(patience, isUrgent: urgent > 0, cancellationToken).ConfigureAwait(false))
-                return new LinkLoss($"no sign of life for {patience.TotalSeconds:0.#} s after a heartbeat");
+                return new LinkLoss($"no sign of life for {patience.TotalSeconds:0.#} s after a heartbeat", IsSilence: true);
             if (urgent > 0)
                 Volatile.Write(ref _urgentPatience, 0);
         }

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Campfire.Realtime.Connection;
+using Campfire.Realtime.Diagnostics;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Protocol.Json;
 using Campfire.Realtime.Rest;
@@ -32,8 +34,10 @@ internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc
     /// <param name="cancellationToken">Ends the trying.</param>
     public async Task<LogPage> ReadAfterAsync(long sequence, Func<TimeSpan> leastRetryDelay, CancellationToken cancellationToken)
     {
+        using Activity? activity = Instruments.StartRead();
         EventsPage page = await ReadAsync(sequence, PageSize, tokenRefusals: 0, leastRetryDelay, cancellationToken).ConfigureAwait(false);
         List<StoredEvent> events = Parse(page);
+        activity?.SetTag(CampfireDiagnostics.Count, events.Count);
         if (!page.HasMore || page.Events.Count == 0)
             return new LogPage(events, page.LastSequence, page.LastSequence);
 

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Campfire.Realtime.Connection;
+using Campfire.Realtime.Diagnostics;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Streams;
 using Microsoft.Extensions.Logging;
@@ -28,6 +29,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
     private int _mustCatchUp;
     private int _mustStartAfresh;
     private LogRead? _read;
+    private long? _lastAbandoned;
     private bool _hasEnded;
     private bool _isDisposed;
     private long? _holeSince;
@@ -52,7 +54,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
 
     public DeliveryState State => _delivery.State;
 
-    public void Start() => _loop = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
+    public void Start() => _loop = Background.Run(() => RunAsync(_stopping.Token));
 
     /// <summary>Takes a live event. Never blocks: what finds no room is read from the log.</summary>
     public void Offer(ConversationEvent e)
@@ -134,9 +136,9 @@ internal sealed partial class ConversationPump : IAsyncDisposable
                     return;
 
                 while (_live.Reader.TryRead(out ConversationEvent? e))
-                    await AcceptAsync(e, cancellationToken).ConfigureAwait(false);
+                    await AcceptAsync(e, EventSource.Live, cancellationToken).ConfigureAwait(false);
 
-                if (Interlocked.Exchange(ref _mustStartAfresh, 0) != 0)
+                if (Interlocked.Exchange(ref _mustStartAfresh, 0) != 0 && MayAbandonRead())
                     AbandonRead();
                 if (_read is { Page.IsCompleted: true } read)
                     await TakeAsync(read, cancellationToken).ConfigureAwait(false);
@@ -191,6 +193,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
             if (time.GetElapsedTime(_holeSince.Value) >= _options.GapHoldTime)
             {
                 LogHole(_log.ConversationId, _sequencer.Cursor + 1);
+                Instruments.Gap();
                 return true;
             }
         }
@@ -211,7 +214,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         _wakeUp.In(delay);
     }
 
-    private async ValueTask AcceptAsync(ConversationEvent e, CancellationToken cancellationToken)
+    private async ValueTask AcceptAsync(ConversationEvent e, EventSource source, CancellationToken cancellationToken)
     {
         if (e is not StoredEvent stored)
         {
@@ -220,8 +223,19 @@ internal sealed partial class ConversationPump : IAsyncDisposable
             return;
         }
 
-        if (_sequencer.Offer(stored) is Delivery.Offer.Refused)
-            Volatile.Write(ref _mustCatchUp, 1);
+        switch (_sequencer.Offer(stored))
+        {
+            case Delivery.Offer.Refused:
+                Volatile.Write(ref _mustCatchUp, 1);
+                break;
+            case Delivery.Offer.Duplicate:
+                Instruments.Duplicate();
+                break;
+            default:
+                Instruments.Accepted(stored, source);
+                break;
+        }
+
         await DeliverAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -254,6 +268,16 @@ internal sealed partial class ConversationPump : IAsyncDisposable
             _wakeUp, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
+    /// <summary>Whether the last abandoned read was so long ago that on a flapping network, too, one read after the other comes to its end.</summary>
+    private bool MayAbandonRead()
+    {
+        if (_lastAbandoned is { } last && _options.TimeProvider.GetElapsedTime(last) < _options.RequestTimeout)
+            return false;
+
+        _lastAbandoned = _options.TimeProvider.GetTimestamp();
+        return true;
+    }
+
     private void AbandonRead()
     {
         if (_read is not { } read)
@@ -270,6 +294,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         _read = null;
         read.Abandon.Dispose();
         LogPage page = await read.Page.ConfigureAwait(false);
+        EventSource source = _delivery.State.Mode is DeliveryMode.Polling ? EventSource.Polled : EventSource.Recovered;
         int recovered = 0;
         foreach (StoredEvent stored in page.Events)
         {
@@ -277,7 +302,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
                 continue;
 
             await GiveUpBeforeAsync(stored.Sequence, cancellationToken).ConfigureAwait(false);
-            await AcceptAsync(stored, cancellationToken).ConfigureAwait(false);
+            await AcceptAsync(stored, source, cancellationToken).ConfigureAwait(false);
             recovered++;
         }
 
@@ -311,6 +336,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         while (_sequencer.GiveUpBefore(sequence) is { } lost)
         {
             LogHistoryGap(_log.ConversationId, lost.First, lost.Last);
+            Instruments.HistoryLost(lost.Last - lost.First + 1);
             await _delivered.WriteAsync(new HistoryGap(_log.ConversationId, lost.First, lost.Last), cancellationToken).ConfigureAwait(false);
             await DeliverAsync(cancellationToken).ConfigureAwait(false);
         }

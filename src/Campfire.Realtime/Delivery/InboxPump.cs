@@ -68,7 +68,7 @@ internal sealed partial class InboxPump : IAsyncDisposable
         }
     }
 
-    public void Start() => _loop = Task.Run(() => RunAsync(_stopping.Token), CancellationToken.None);
+    public void Start() => _loop = Background.Run(() => RunAsync(_stopping.Token));
 
     public void RequestRead() => _readNeeded.Now();
 
