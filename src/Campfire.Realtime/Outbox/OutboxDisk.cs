@@ -16,7 +16,8 @@ internal class OutboxDisk
         if (OperatingSystem.IsWindows())
             return new FileStream(path, options);
 
-        options.UnixCreateMode = OwnerOnly;
+        if (mode is not FileMode.Open)
+            options.UnixCreateMode = OwnerOnly;
         var file = new FileStream(path, options);
         try
         {
