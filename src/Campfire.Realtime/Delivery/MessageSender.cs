@@ -68,11 +68,16 @@ internal sealed partial class MessageSender : IAsyncDisposable
             _announce(sent.Sequence);
             return sent;
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested && _leaving.IsCancellationRequested)
+        catch (CampfireException e) when (e.IsTransient && cancellationToken.IsCancellationRequested)
+        {
+            // A cancelled retry may end with its last failure instead.
+            throw new OperationCanceledException("The sending was cancelled; whether the message was stored is unknown.", e, cancellationToken);
+        }
+        catch (Exception e) when (IsCut(e) && !cancellationToken.IsCancellationRequested && _leaving.IsCancellationRequested)
         {
             throw new ObjectDisposedException(nameof(Conversation), $"The conversation was left while message {message.Id} was on its way; sending it again with the same Id is safe.");
         }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (IsCut(e) && !cancellationToken.IsCancellationRequested)
         {
             string what = isTried ? "got no answer" : "waited behind earlier ones of its conversation and did not get its turn";
             string why = last is null ? "" : $" The last failure: {last.Message}";
@@ -80,7 +85,7 @@ internal sealed partial class MessageSender : IAsyncDisposable
                 CampfireErrorCode.OutcomeUnknown,
                 $"The message {message.Id} {what} within {_options.SendTimeout.TotalSeconds:0.#} s; sending it again with the same Id is safe.{why}",
                 last?.ServerReason,
-                last ?? (Exception)e);
+                last ?? e);
         }
     }
 
@@ -92,6 +97,8 @@ internal sealed partial class MessageSender : IAsyncDisposable
         // Not disposed: a send that has just begun links itself to it, and without a timer there is nothing to free.
         await _leaving.CancelAsync().ConfigureAwait(false);
     }
+
+    private static bool IsCut(Exception e) => e is OperationCanceledException or CampfireException { IsTransient: true };
 
     /// <remarks>Without an outbox it is taken within the call, which keeps the order of the calls; the outbox keeps it by itself.</remarks>
     private ValueTask<ConversationOrder.Turn> TakeTurnAsync(CancellationToken cancellationToken)

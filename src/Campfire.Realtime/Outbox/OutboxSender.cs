@@ -245,10 +245,15 @@ internal sealed partial class OutboxSender : IAsyncDisposable
                 _stopping.Token).ConfigureAwait(false);
             return new SendResult(item.Message.Id, item.ConversationId, SendOutcome.Stored, sent);
         }
-        catch (CampfireException e)
+        catch (CampfireException e) when (IsRefusal(e))
         {
             LogRefused(item.Message.Id, item.ConversationId, e.Code);
             return new SendResult(item.Message.Id, item.ConversationId, SendOutcome.Refused, Error: e);
+        }
+        catch (Exception e) when (_stopping.IsCancellationRequested && e is not OperationCanceledException)
+        {
+            // Polly ends a cancelled retry with the last failure, which says nothing of the message.
+            throw new OperationCanceledException("The client was disposed.", e, _stopping.Token);
         }
     }
 

@@ -23,7 +23,7 @@ public sealed class FileOutboxTests : IDisposable
         var message = new OutgoingMessage("a\u0000b \ud83d\udd25")
         {
             Attachments = [new MessageAttachment { FileName = "a.png", ContentType = "image/png", SizeBytes = 3, StoragePath = "x/a.png" }],
-            Metadata = JsonDocument.Parse($$"""{"deep":{{new string('[', 500)}}{{new string(']', 500)}},"n":1.50}""").RootElement,
+            Metadata = JsonDocument.Parse($$"""{"deep":{{new string('[', 500)}}{{new string(']', 500)}},"n":1.50}""", new JsonDocumentOptions { MaxDepth = 1_000 }).RootElement,
         };
         await using (FileOutbox outbox = await _folder.OpenAsync())
             await outbox.AddAsync(new OutboxMessage(Guid.NewGuid(), message));

@@ -48,18 +48,20 @@ public sealed class OutboxPropertyTests
 
     private static async Task WriteAsync(int writer, int first, Conversation[] conversations, Random random)
     {
+        var calls = new List<Task>();
         for (int i = first; i < first + MessagesOfEach; i++)
         {
-            var calls = new List<Task>();
             foreach (Conversation conversation in conversations)
             {
                 var message = new OutgoingMessage($"{writer}:{i}");
                 calls.Add(random.Next(3) == 0 ? conversation.SendMessageAsync(message) : conversation.EnqueueMessageAsync(message));
             }
 
-            if (random.Next(2) == 0 || i == first + MessagesOfEach - 1)
+            if (random.Next(2) == 0)
                 await Task.WhenAll(calls);
         }
+
+        await Task.WhenAll(calls);
     }
 
     private sealed class MessageTable(Random random)
