@@ -1,6 +1,7 @@
 using Campfire.Realtime.Channels;
 using Campfire.Realtime.Connection;
 using Campfire.Realtime.Delivery;
+using Campfire.Realtime.Outbox;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Rest;
 using Campfire.Realtime.Tokens;
@@ -25,6 +26,7 @@ public sealed class CampfireClient : IAsyncDisposable
     private readonly HttpMessageHandler? _ownHandler;
     private readonly HttpClient _http;
     private readonly RpcClient _rpc;
+    private readonly SendingServices _sending;
     private int _isDisposed;
 
     /// <summary>Initializes a client. Nothing is sent before <see cref="ConnectAsync"/>.</summary>
@@ -63,6 +65,11 @@ public sealed class CampfireClient : IAsyncDisposable
             : new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), UseCookies = false };
         _http = new HttpClient(_options.HttpMessageHandler ?? _ownHandler!, disposeHandler: false) { Timeout = Timeout.InfiniteTimeSpan };
         _rpc = new RpcClient(_http, _options.RpcUrl(), _options.ApiKey!, _tokens, _options.RequestTimeout, _options.TimeProvider);
+
+        var store = new MessageStore(_rpc, _options.Outbox?.Owner);
+        var order = new ConversationOrder();
+        _sending = new SendingServices(
+            store, order, _options.Outbox is { } outbox ? new OutboxSender(outbox, store, order, _tokens, backoff, _options.TimeProvider, logger) : null);
     }
 
     /// <summary>Gets the state of the connection.</summary>
@@ -76,7 +83,13 @@ public sealed class CampfireClient : IAsyncDisposable
     /// <param name="cancellationToken">Ends the wait. The client goes on trying until it is disposed.</param>
     /// <exception cref="CampfireException">The server refused the API key, or there was no connection within <see cref="CampfireClientOptions.ConnectTimeout"/>.</exception>
     /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
-    public Task ConnectAsync(CancellationToken cancellationToken = default) => _connections.ConnectAsync(cancellationToken);
+    /// <remarks>From here on what is in <see cref="CampfireClientOptions.Outbox"/> is sent, also while there is no connection.</remarks>
+    public Task ConnectAsync(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+        _sending.Outbox?.Start();
+        return _connections.ConnectAsync(cancellationToken);
+    }
 
     /// <summary>Says that the network has changed or the machine has woken up: what is connected is proved within two seconds, and a waiting attempt starts at once.</summary>
     /// <remarks>
@@ -85,6 +98,44 @@ public sealed class CampfireClient : IAsyncDisposable
     /// Calling it too often costs one frame each.
     /// </remarks>
     public void NotifyNetworkChanged() => _connections.OnNetworkChanged();
+
+    /// <summary>Accepts a message, and completes when it is in <see cref="CampfireClientOptions.Outbox"/>: it is sent for as long as it takes.</summary>
+    /// <param name="conversationId">The conversation, which need not be joined.</param>
+    /// <param name="message">The message. The same one again, while it waits, is accepted once.</param>
+    /// <param name="cancellationToken">Gives up before the message is accepted; it has no effect afterwards.</param>
+    /// <remarks>
+    /// <para>
+    /// Needs no connection, and may be called before <see cref="ConnectAsync"/>, which begins to send. What an earlier run of the program left
+    /// behind goes first. Messages of one conversation are stored in the order of the calls, and up to four conversations are sent at once.
+    /// </para>
+    /// <para>
+    /// A transient failure, and a missing, refused or another user's token, is waited for without limit; a message that the database refuses
+    /// is dropped. <see cref="ReadSendResultsAsync"/> tells of both. Disposing the client stops the sending and loses nothing.
+    /// </para>
+    /// </remarks>
+    /// <exception cref="CampfireException">
+    /// The outbox did not accept the message: it is full, its disk failed, it belongs to another user than the access token, or it holds another
+    /// message with the same identifier. Calling again with the same message is safe.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The client has no outbox.</exception>
+    /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
+    public Task EnqueueMessageAsync(Guid conversationId, OutgoingMessage message, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+        return _sending.OutboxOrThrow().EnqueueAsync(conversationId, message, cancellationToken);
+    }
+
+    /// <summary>Reads what becomes of the messages from the outbox.</summary>
+    /// <param name="cancellationToken">Ends the reading; a later call goes on where this one stopped.</param>
+    /// <returns>A stream that ends when the client is disposed. It holds 1,024 results for its reader; beyond that the oldest are dropped.</returns>
+    /// <remarks>
+    /// A message is in no outbox any more when its <see cref="SendOutcome.Stored"/> or <see cref="SendOutcome.Refused"/> comes. A program
+    /// that ends in between does not get to see the result; the conversation itself is the record.
+    /// </remarks>
+    /// <exception cref="InvalidOperationException">The client has no outbox, or the stream is being read already.</exception>
+    public IAsyncEnumerable<SendResult> ReadSendResultsAsync(CancellationToken cancellationToken = default) =>
+        _sending.OutboxOrThrow().ReadResultsAsync(cancellationToken);
 
     /// <summary>Joins a conversation, and completes when the server agreed.</summary>
     /// <param name="organizationId">The organization that the conversation belongs to.</param>
@@ -109,7 +160,7 @@ public sealed class CampfireClient : IAsyncDisposable
         long end = await log.ReadLastSequenceAsync(cancellationToken).ConfigureAwait(false);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(resumeAfter ?? 0, end, nameof(resumeAfter));
 
-        var conversation = new Conversation(name, resumeAfter ?? end, _rpc, _services);
+        var conversation = new Conversation(name, resumeAfter ?? end, _rpc, _sending, _services);
         await JoinOrDisposeAsync(conversation, conversation.JoinAsync(cancellationToken)).ConfigureAwait(false);
         return conversation;
     }
@@ -159,6 +210,8 @@ public sealed class CampfireClient : IAsyncDisposable
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
             return;
 
+        if (_sending.Outbox is { } outbox)
+            await outbox.DisposeAsync().ConfigureAwait(false);
         await Task.WhenAll(_registry.Sessions.Select(session => session.Owner.DisposeAsync().AsTask())).ConfigureAwait(false);
         await _connections.DisposeAsync().ConfigureAwait(false);
         _http.Dispose();

@@ -133,6 +133,13 @@ public sealed class CampfireClientOptions
     /// <value>The default is 1,024; 1 to 1,000,000. A conversation loses nothing beyond it: the rest is read from the log later.</value>
     public int EventBufferSize { get; set; } = DefaultEventBufferSize;
 
+    /// <summary>Gets or sets where messages wait that were accepted and are not stored yet, for example a <see cref="FileOutbox"/>.</summary>
+    /// <value>
+    /// The default is <see langword="null"/>: none, and <see cref="CampfireClient.EnqueueMessageAsync"/> cannot be used. One client at a time
+    /// uses an outbox, for the user that it belongs to. The client does not dispose it.
+    /// </value>
+    public IOutbox? Outbox { get; set; }
+
     /// <summary>Gets or sets the seed of all jitter, for tests that repeat themselves.</summary>
     /// <value>The default is <see langword="null"/>: a seed from the system.</value>
     public int? JitterSeed { get; set; }
@@ -181,6 +188,10 @@ public sealed class CampfireClientOptions
         CheckRange(PollInterval, tenth, hour, nameof(PollInterval));
         if (EventBufferSize is < 1 or > 1_000_000)
             throw new ArgumentException($"{nameof(EventBufferSize)} is {EventBufferSize}; it ranges from 1 to 1,000,000.");
+        if (Outbox is not null && string.IsNullOrWhiteSpace(Outbox.Owner))
+            throw new ArgumentException("The Outbox has no Owner. State the user whose messages it holds, the subject (sub) of the access tokens.");
+        if (Outbox is not null && AccessToken is null)
+            throw new ArgumentException("An Outbox belongs to a user, and without AccessToken there is none. Set both.");
         ArgumentNullException.ThrowIfNull(TimeProvider);
         return (CampfireClientOptions)MemberwiseClone();
     }

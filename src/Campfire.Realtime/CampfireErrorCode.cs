@@ -42,4 +42,19 @@ public enum CampfireErrorCode
 
     /// <summary>The server answered with something that the protocol does not allow.</summary>
     ProtocolViolation,
+
+    /// <summary>The outbox belongs to another user than the access token. Nothing is sent.</summary>
+    WrongUser,
+
+    /// <summary>The outbox holds as much as it may. Transient.</summary>
+    OutboxFull,
+
+    /// <summary>The outbox is open already, here or in another process.</summary>
+    OutboxInUse,
+
+    /// <summary>The outbox's file is damaged, and was left as it is.</summary>
+    OutboxDamaged,
+
+    /// <summary>The disk is full or failed; the message was not accepted.</summary>
+    OutboxUnavailable,
 }

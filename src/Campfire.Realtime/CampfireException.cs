@@ -30,5 +30,5 @@ public sealed class CampfireException : Exception
 
     /// <summary>Gets whether the same call may succeed later without any change.</summary>
     public bool IsTransient => Code is CampfireErrorCode.Unavailable or CampfireErrorCode.RateLimited
-        or CampfireErrorCode.Timeout or CampfireErrorCode.OutcomeUnknown;
+        or CampfireErrorCode.Timeout or CampfireErrorCode.OutcomeUnknown or CampfireErrorCode.OutboxFull;
 }

@@ -22,13 +22,14 @@ public sealed partial class Conversation : IAsyncDisposable
     private readonly ChannelSession _session;
     private readonly ConversationPump _pump;
     private readonly MessageSender _sender;
+    private readonly SendingServices _sending;
     private readonly RpcClient _rpc;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private long _position;
     private int _isDisposed;
 
-    internal Conversation(ChannelName name, long cursor, RpcClient rpc, ChannelServices services)
+    internal Conversation(ChannelName name, long cursor, RpcClient rpc, SendingServices sending, ChannelServices services)
     {
         OrganizationId = name.OrganizationId!.Value;
         Id = name.ConversationId!.Value;
@@ -37,7 +38,8 @@ public sealed partial class Conversation : IAsyncDisposable
         _logger = services.Logger;
         _time = services.Options.TimeProvider;
         _pump = new ConversationPump(new ConversationLog(Id, rpc, services.Options, services.Backoff, services.Logger), cursor, services.Options, services.Backoff, services.Connections.Status, services.Logger);
-        _sender = new MessageSender(Id, rpc, services.Options, services.Backoff, services.Logger);
+        _sending = sending;
+        _sender = new MessageSender(Id, sending, services.Options, services.Backoff, services.Logger, _pump.Announce);
         _session = new ChannelSession(name, this, new Sink(this), isPresenceEnabled: true, services);
         Presence = new ConversationPresence(_session, services);
         Typing = new ConversationTyping(ChannelName.ConversationTyping(OrganizationId, Id), services);
@@ -95,20 +97,31 @@ public sealed partial class Conversation : IAsyncDisposable
     public Task<SentMessage> SendMessageAsync(string content, CancellationToken cancellationToken = default) =>
         SendMessageAsync(new OutgoingMessage(content), cancellationToken);
 
-    /// <summary>Sends a message, and completes when the database has stored it. Messages of one conversation are stored in the order of the calls.</summary>
+    /// <summary>Sends a message, and completes when the database has stored it. Messages of one conversation, enqueued ones too, are stored in the order of the calls.</summary>
     /// <param name="message">The message. Sending it again with the same identifier stores it once.</param>
     /// <param name="cancellationToken">Stops trying. Whether the message was stored is then unknown.</param>
     /// <exception cref="CampfireException">
     /// The message was refused; or, with code <see cref="CampfireErrorCode.OutcomeUnknown"/>, no answer came within
-    /// <see cref="CampfireClientOptions.SendTimeout"/>.
+    /// <see cref="CampfireClientOptions.SendTimeout"/>, in which earlier messages of the conversation come first.
     /// </exception>
-    public async Task<SentMessage> SendMessageAsync(OutgoingMessage message, CancellationToken cancellationToken = default)
+    public Task<SentMessage> SendMessageAsync(OutgoingMessage message, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);
         ThrowIfDisposed();
-        SentMessage sent = await _sender.SendAsync(message, cancellationToken).ConfigureAwait(false);
-        _pump.Announce(sent.Sequence);
-        return sent;
+        return _sender.SendAsync(message, cancellationToken);
+    }
+
+    /// <summary>Accepts a message, and completes when it is in <see cref="CampfireClientOptions.Outbox"/>: it is sent for as long as it takes.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="cancellationToken">Gives up before the message is accepted; it has no effect afterwards.</param>
+    /// <remarks>As <see cref="CampfireClient.EnqueueMessageAsync"/>. Leaving the conversation does not stop it.</remarks>
+    /// <exception cref="CampfireException">The outbox did not accept the message: see <see cref="CampfireException.Code"/>.</exception>
+    /// <exception cref="InvalidOperationException">The client has no outbox.</exception>
+    public Task EnqueueMessageAsync(OutgoingMessage message, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        ThrowIfDisposed();
+        return _sending.OutboxOrThrow().EnqueueAsync(Id, message, cancellationToken);
     }
 
     /// <summary>Reads stored messages, newest first, for scrolling back.</summary>

@@ -138,7 +138,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
                 while (_live.Reader.TryRead(out ConversationEvent? e))
                     await AcceptAsync(e, EventSource.Live, cancellationToken).ConfigureAwait(false);
 
-                if (Interlocked.Exchange(ref _mustStartAfresh, 0) != 0 && MayAbandonRead())
+                if (Interlocked.Exchange(ref _mustStartAfresh, 0) != 0 && _read is not null && MayAbandonRead())
                     AbandonRead();
                 if (_read is { Page.IsCompleted: true } read)
                     await TakeAsync(read, cancellationToken).ConfigureAwait(false);

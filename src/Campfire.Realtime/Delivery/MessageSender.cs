@@ -1,32 +1,30 @@
 using Campfire.Realtime.Connection;
-using Campfire.Realtime.Protocol;
-using Campfire.Realtime.Rest;
+using Campfire.Realtime.Outbox;
 using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.Retry;
-using Polly.Timeout;
 
 namespace Campfire.Realtime.Delivery;
 
-/// <summary>Stores the messages of one conversation, one after the other, again after transient failures: the identifier makes that safe.</summary>
+/// <summary>Sends the messages of one joined conversation, each behind what was sent or enqueued before, and again after transient failures.</summary>
 internal sealed partial class MessageSender : IAsyncDisposable
 {
     private readonly Guid _conversationId;
-    private readonly RpcClient _rpc;
+    private readonly SendingServices _services;
     private readonly CampfireClientOptions _options;
     private readonly ILogger _logger;
-    private readonly SemaphoreSlim _order = new(1, 1);
-    private readonly CancellationTokenSource _stopping = new();
+    private readonly Action<long> _announce;
+    private readonly CancellationTokenSource _leaving = new();
     private readonly ResiliencePipeline _pipeline;
 
-    public MessageSender(Guid conversationId, RpcClient rpc, CampfireClientOptions options, Backoff backoff, ILogger logger)
+    public MessageSender(Guid conversationId, SendingServices services, CampfireClientOptions options, Backoff backoff, ILogger logger, Action<long> announce)
     {
         _conversationId = conversationId;
-        _rpc = rpc;
+        _services = services;
         _options = options;
         _logger = logger;
+        _announce = announce;
         _pipeline = new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
-            .AddTimeout(options.SendTimeout)
             .AddRetry(new RetryStrategyOptions
             {
                 MaxRetryAttempts = int.MaxValue,
@@ -39,55 +37,26 @@ internal sealed partial class MessageSender : IAsyncDisposable
                 },
             })
             .Build();
+        _services.Outbox?.Stored.Add(conversationId, announce);
     }
 
     public async Task<SentMessage> SendAsync(OutgoingMessage message, CancellationToken cancellationToken)
     {
-        var arguments = new SendMessageArguments(
-            _conversationId, message.Id, message.Content, message.Attachments.Count > 0 ? message.Attachments : null, message.Metadata);
-
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, cancellationToken);
-        try
-        {
-            // Waiters are released in the order of their arrival, which keeps the order of the calls.
-            await _order.WaitAsync(either.Token).ConfigureAwait(false);
-            try
-            {
-                return await SendInTurnAsync(message, arguments, either.Token).ConfigureAwait(false);
-            }
-            finally
-            {
-                _order.Release();
-            }
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new ObjectDisposedException(nameof(Conversation), $"The conversation was left while message {message.Id} was on its way; sending it again with the same Id is safe.");
-        }
-    }
-
-    /// <summary>Gives up what is on its way.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await _order.WaitAsync().ConfigureAwait(false);
-        _order.Dispose();
-        _stopping.Dispose();
-    }
-
-    private async Task<SentMessage> SendInTurnAsync(OutgoingMessage message, SendMessageArguments arguments, CancellationToken cancellationToken)
-    {
+        using var deadline = new CancellationTokenSource(_options.SendTimeout, _options.TimeProvider);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(_leaving.Token, cancellationToken, deadline.Token);
         CampfireException? last = null;
+        bool isTried = false;
         try
         {
-            return await _pipeline.ExecuteAsync(
+            using ConversationOrder.Turn turn = await TakeTurnAsync(any.Token).ConfigureAwait(false);
+            await turn.WaitAsync(any.Token).ConfigureAwait(false);
+            SentMessage sent = await _pipeline.ExecuteAsync(
                 async token =>
                 {
+                    isTried = true;
                     try
                     {
-                        MessageCreated stored = await _rpc.CallAsync(
-                            "campfire_send_message", arguments, RpcJsonContext.Default.SendMessageArguments, RpcJsonContext.Default.MessageCreated, token).ConfigureAwait(false);
-                        return new SentMessage(stored.Id, stored.Sequence, stored.CreatedAt);
+                        return await _services.Store.StoreAsync(_conversationId, message, token).ConfigureAwait(false);
                     }
                     catch (CampfireException e)
                     {
@@ -95,17 +64,50 @@ internal sealed partial class MessageSender : IAsyncDisposable
                         throw;
                     }
                 },
-                cancellationToken).ConfigureAwait(false);
+                any.Token).ConfigureAwait(false);
+            _announce(sent.Sequence);
+            return sent;
         }
-        catch (TimeoutRejectedException e)
+        catch (CampfireException e) when (e.IsTransient && cancellationToken.IsCancellationRequested)
         {
+            // A cancelled retry may end with its last failure instead.
+            throw new OperationCanceledException("The sending was cancelled; whether the message was stored is unknown.", e, cancellationToken);
+        }
+        catch (Exception e) when (IsCut(e) && !cancellationToken.IsCancellationRequested && _leaving.IsCancellationRequested)
+        {
+            throw new ObjectDisposedException(nameof(Conversation), $"The conversation was left while message {message.Id} was on its way; sending it again with the same Id is safe.");
+        }
+        catch (Exception e) when (IsCut(e) && !cancellationToken.IsCancellationRequested)
+        {
+            string what = isTried ? "got no answer" : "waited behind earlier ones of its conversation and did not get its turn";
             string why = last is null ? "" : $" The last failure: {last.Message}";
             throw new CampfireException(
                 CampfireErrorCode.OutcomeUnknown,
-                $"The message {message.Id} got no answer within {_options.SendTimeout.TotalSeconds:0.#} s; sending it again with the same Id is safe.{why}",
+                $"The message {message.Id} {what} within {_options.SendTimeout.TotalSeconds:0.#} s; sending it again with the same Id is safe.{why}",
                 last?.ServerReason,
-                last ?? (Exception)e);
+                last ?? e);
         }
+    }
+
+    /// <summary>Gives up what is on its way. What is in the outbox goes on.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _services.Outbox?.Stored.Remove(_conversationId, _announce);
+
+        // Not disposed: a send that has just begun links itself to it, and without a timer there is nothing to free.
+        await _leaving.CancelAsync().ConfigureAwait(false);
+    }
+
+    private static bool IsCut(Exception e) => e is OperationCanceledException or CampfireException { IsTransient: true };
+
+    /// <remarks>Without an outbox it is taken within the call, which keeps the order of the calls; the outbox keeps it by itself.</remarks>
+    private ValueTask<ConversationOrder.Turn> TakeTurnAsync(CancellationToken cancellationToken)
+    {
+        if (_services.Outbox is { } outbox)
+            return outbox.TakeTurnAsync(_conversationId, cancellationToken);
+
+        cancellationToken.ThrowIfCancellationRequested();
+        return ValueTask.FromResult(_services.Order.Take(_conversationId));
     }
 
     [LoggerMessage(1420, LogLevel.Warning, "Storing a message in {ConversationId} failed ({Code}), attempt {Attempt}")]

@@ -12,10 +12,24 @@ internal sealed class RpcClient(HttpClient http, Uri baseUrl, string apiKey, Acc
     private const int MaxErrorBytes = 64 * 1024;
 
     /// <exception cref="CampfireException">The server refused or could not be reached.</exception>
+    public Task<TResult> CallAsync<TArguments, TResult>(
+        string function, TArguments arguments, JsonTypeInfo<TArguments> argumentsType, JsonTypeInfo<TResult> resultType, CancellationToken cancellationToken) =>
+        CallAsync(function, arguments, argumentsType, resultType, onlyAs: null, cancellationToken);
+
+    /// <summary>Calls, but not with another user's token than <paramref name="onlyAs"/> names.</summary>
+    /// <exception cref="CampfireException">The server refused or could not be reached, or the token is another user's.</exception>
     public async Task<TResult> CallAsync<TArguments, TResult>(
-        string function, TArguments arguments, JsonTypeInfo<TArguments> argumentsType, JsonTypeInfo<TResult> resultType, CancellationToken cancellationToken)
+        string function, TArguments arguments, JsonTypeInfo<TArguments> argumentsType, JsonTypeInfo<TResult> resultType, string? onlyAs,
+        CancellationToken cancellationToken)
     {
         AccessToken token = await tokens.GetAsync(cancellationToken).ConfigureAwait(false);
+        if (!IsFor(onlyAs, token))
+        {
+            // The user may be back since the token was remembered.
+            token = await tokens.AskAsync(cancellationToken).ConfigureAwait(false);
+            ThrowIfNotFor(onlyAs, token);
+        }
+
         try
         {
             return await CallOnceAsync(function, arguments, argumentsType, resultType, token, cancellationToken).ConfigureAwait(false);
@@ -24,7 +38,19 @@ internal sealed class RpcClient(HttpClient http, Uri baseUrl, string apiKey, Acc
         {
             // The token may have been revoked or the clocks may differ: one fresh token, then the refusal is final.
             token = await tokens.AskAsync(cancellationToken).ConfigureAwait(false);
+            ThrowIfNotFor(onlyAs, token);
             return await CallOnceAsync(function, arguments, argumentsType, resultType, token, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static bool IsFor(string? user, AccessToken token) => user is null || token.Claims.Subject == user;
+
+    private static void ThrowIfNotFor(string? user, AccessToken token)
+    {
+        if (!IsFor(user, token))
+        {
+            throw new CampfireException(
+                CampfireErrorCode.WrongUser, "The access token is not that of the user whose messages are to be sent, so nothing was sent. They wait until AccessToken hands out one of their user again.");
         }
     }
 

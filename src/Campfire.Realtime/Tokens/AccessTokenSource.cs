@@ -26,6 +26,9 @@ internal sealed class AccessTokenSource(Func<CancellationToken, ValueTask<string
     private Task _lastQuestion = Task.CompletedTask;
     private AccessToken? _current;
 
+    /// <summary>The last token, when one was asked for.</summary>
+    public AccessToken? Current => Volatile.Read(ref _current);
+
     /// <summary>The last token, or a new one when there is none or it is about to expire.</summary>
     /// <exception cref="CampfireException">The application gave none.</exception>
     public async ValueTask<AccessToken> GetAsync(CancellationToken cancellationToken)

@@ -1,0 +1,330 @@
+using System.Net;
+using Campfire.Realtime.Protocol;
+using Campfire.Realtime.Tests.Support;
+
+namespace Campfire.Realtime.Tests.Outbox;
+
+public sealed class OutboxSendingTests : IDisposable
+{
+    private static readonly TimeSpan Step = TimeSpan.FromSeconds(1);
+
+    private readonly OutboxFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Test]
+    public async Task Message_is_accepted_without_a_connection_and_sent_after_connecting_without_joining()
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox);
+        var message = new OutgoingMessage("hello");
+
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, message).InTime();
+        Assert.That(world.Database.LastSequence, Is.Zero);
+        world.Server.OnConnect = _ => new IOException("down");
+        _ = world.Client.ConnectAsync();
+
+        SendResult result = await FirstResultAsync(world);
+        Assert.That(result, Is.EqualTo(new SendResult(
+            message.Id, world.Database.ConversationId, SendOutcome.Stored, new SentMessage(message.Id, 1, DateTimeOffset.Parse("2026-01-02T03:04:05Z", null)))));
+        Assert.That(await outbox.ReadAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task Enqueued_and_sent_messages_of_a_conversation_are_stored_in_the_order_of_the_calls()
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox, isTimeReal: true);
+        (_, Conversation conversation, _) = await world.JoinedAsync();
+        var order = new List<string>();
+        int calls = 0;
+        OnSend(world, arguments =>
+        {
+            if (Interlocked.Increment(ref calls) % 5 == 0)
+                return ScriptedDatabase.Error(HttpStatusCode.ServiceUnavailable, "busy");
+            order.Add(arguments);
+            return null;
+        });
+
+        Task[] calling = [.. Enumerable.Range(0, 30).Select(i => i % 3 == 0
+            ? conversation.SendMessageAsync($"{i:00}")
+            : conversation.EnqueueMessageAsync(new OutgoingMessage($"{i:00}")))];
+        await Task.WhenAll(calling).InTime();
+        await conversation.SendMessageAsync("30").InTime();
+
+        Assert.That(order, Is.EqualTo(Enumerable.Range(0, 31).Select(i => $"{i:00}")));
+    }
+
+    [Test]
+    public async Task Stored_message_comes_through_the_stream_of_the_joined_conversation()
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox);
+        (_, Conversation conversation, _) = await world.JoinedAsync();
+        var message = new OutgoingMessage("hello");
+
+        await conversation.EnqueueMessageAsync(message).InTime();
+        await FirstResultAsync(world);
+
+        // Nothing is broadcast; the hold time is far shorter than the next look at the log.
+        await using IAsyncEnumerator<ConversationEvent> events = conversation.ReadEventsAsync().GetAsyncEnumerator();
+        Task<ConversationEvent> reading = events.NextAsync();
+        await world.Time.ArmedAsync(due => due > TimeSpan.Zero && due <= TimeSpan.FromMilliseconds(150));
+        world.Time.Advance(TimeSpan.FromMilliseconds(150));
+        Assert.That(((MessageCreated)await reading.InTime()).Id, Is.EqualTo(message.Id));
+    }
+
+    [Test]
+    public async Task Transient_failures_are_waited_for_beyond_the_send_timeout()
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => (options.Outbox, options.SendTimeout) = (outbox, TimeSpan.FromSeconds(1)));
+        int calls = 0;
+        OnSend(world, _ => Interlocked.Increment(ref calls) <= 20 ? ScriptedDatabase.Error(HttpStatusCode.ServiceUnavailable, "busy") : null);
+        await world.ConnectAsync();
+
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
+        SendResult result = await world.Time.PassUntilAsync(FirstResultAsync(world), TimeSpan.FromSeconds(10));
+
+        Assert.That((result.Outcome, calls), Is.EqualTo((SendOutcome.Stored, 21)));
+    }
+
+    [Test]
+    public async Task Sent_message_behind_a_waiting_one_ends_as_unknown_and_is_not_stored_later()
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox);
+        (_, Conversation conversation, _) = await world.JoinedAsync();
+        OnSend(world, content => content == "first" ? ScriptedDatabase.Error(HttpStatusCode.ServiceUnavailable, "busy") : null);
+        await conversation.EnqueueMessageAsync(new OutgoingMessage("first")).InTime();
+
+        CampfireException? e = Assert.ThrowsAsync<CampfireException>(() => world.Time.PassUntilAsync(conversation.SendMessageAsync("second"), Step));
+
+        Assert.That(e!.Code, Is.EqualTo(CampfireErrorCode.OutcomeUnknown));
+        Assert.That(e.Message, Does.Contain("turn").And.Contain("safe"));
+        Assert.That(world.Database.LastSequence, Is.Zero);
+    }
+
+    [TestCase(HttpStatusCode.UnprocessableEntity, "campfire_invalid", CampfireErrorCode.Invalid)]
+    [TestCase(HttpStatusCode.Conflict, "campfire_conflict", CampfireErrorCode.Conflict)]
+    [TestCase(HttpStatusCode.Forbidden, "campfire_not_participant", CampfireErrorCode.AccessDenied)]
+    [TestCase(HttpStatusCode.NotFound, "campfire_not_found", CampfireErrorCode.NotFound)]
+    [TestCase(HttpStatusCode.BadRequest, "invalid input", CampfireErrorCode.Invalid)]
+    public async Task Refused_message_is_reported_and_does_not_hold_up_those_behind_it(HttpStatusCode status, string reason, CampfireErrorCode code)
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox);
+        OnSend(world, content => content == "2" ? ScriptedDatabase.Error(status, reason) : null);
+        foreach (string content in new[] { "1", "2", "3" })
+            await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage(content)).InTime();
+        await world.ConnectAsync();
+
+        List<SendResult> results = await ResultsAsync(world, 3);
+
+        Assert.That(results.Select(result => result.Outcome), Is.EqualTo([SendOutcome.Stored, SendOutcome.Refused, SendOutcome.Stored]));
+        Assert.That(results[1].Error!.Code, Is.EqualTo(code));
+        Assert.That(await outbox.ReadAsync(), Is.Empty);
+    }
+
+    [TestCase(HttpStatusCode.Unauthorized, "JWT expired", "PGRST301")]
+    [TestCase(HttpStatusCode.Unauthorized, "Invalid API key", null)]
+    [TestCase(HttpStatusCode.NotFound, "no such function", "PGRST202")]
+    public async Task Refusal_that_says_nothing_of_the_message_is_waited_for(HttpStatusCode status, string reason, string? code)
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox);
+        int calls = 0;
+        OnSend(world, _ => Interlocked.Increment(ref calls) > 6 ? null
+            : code is null ? ScriptedDatabase.Json($$"""{"message":"{{reason}}"}""", status) : ScriptedDatabase.Error(status, reason, code));
+        await world.ConnectAsync();
+
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
+
+        Assert.That((await world.Time.PassUntilAsync(FirstResultAsync(world), Step)).Outcome, Is.EqualTo(SendOutcome.Stored));
+    }
+
+    [Test]
+    public async Task Missing_token_is_waited_for()
+    {
+        int asked = 0;
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options =>
+        {
+            options.Outbox = outbox;
+            options.AccessToken = _ => Interlocked.Increment(ref asked) < 4 ? throw new InvalidOperationException("signed out") : ValueTask.FromResult(World.Token(DateTimeOffset.MaxValue));
+        });
+        await world.ConnectAsync();
+
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
+
+        Assert.That((await world.Time.PassUntilAsync(FirstResultAsync(world), Step)).Outcome, Is.EqualTo(SendOutcome.Stored));
+    }
+
+    [Test]
+    public async Task Messages_of_one_user_are_never_sent_with_the_token_of_another()
+    {
+        string user = "user-2";
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options =>
+        {
+            options.Outbox = outbox;
+            options.AccessToken = _ => ValueTask.FromResult(World.Token(DateTimeOffset.MaxValue, user));
+        });
+        var message = new OutgoingMessage("secret");
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, message).InTime();
+        await world.ConnectAsync();
+
+        SendResult waiting = await FirstResultAsync(world);
+        Assert.That((waiting.MessageId, waiting.Outcome, waiting.Error!.Code), Is.EqualTo((message.Id, SendOutcome.Unknown, CampfireErrorCode.WrongUser)));
+        Assert.That(
+            Assert.ThrowsAsync<CampfireException>(() => world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("mine")).InTime())!.Code,
+            Is.EqualTo(CampfireErrorCode.WrongUser));
+        Assert.That(world.Database.Calls("campfire_send_message"), Is.Zero);
+        Assert.That(OutboxFolder.Keys(await outbox.ReadAsync()).Select(key => key.Item2), Is.EqualTo([message.Id]));
+
+        user = OutboxFolder.Owner;
+        SendResult stored = await world.Time.PassUntilAsync(FirstResultAsync(world), Step);
+        Assert.That((stored.MessageId, stored.Outcome), Is.EqualTo((message.Id, SendOutcome.Stored)));
+    }
+
+    [Test]
+    public async Task Token_that_turns_into_another_users_within_a_request_is_not_used()
+    {
+        int asked = 0;
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options =>
+        {
+            options.Outbox = outbox;
+            options.AccessToken = _ => ValueTask.FromResult(World.Token(DateTimeOffset.MaxValue, Interlocked.Increment(ref asked) == 1 ? OutboxFolder.Owner : "user-2"));
+        });
+        int calls = 0;
+        OnSend(world, _ => Interlocked.Increment(ref calls) == 1 ? ScriptedDatabase.Error(HttpStatusCode.Unauthorized, "JWT expired", "PGRST301") : null);
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("secret")).InTime();
+        await world.ConnectAsync();
+
+        Assert.That((await FirstResultAsync(world)).Error!.Code, Is.EqualTo(CampfireErrorCode.WrongUser));
+        Assert.That(calls, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Disposed_client_leaves_what_is_on_its_way_to_the_next_one_which_stores_it_once_and_first()
+    {
+        var database = new ScriptedDatabase();
+        var messages = new List<OutgoingMessage>();
+        var arrived = new TaskCompletionSource();
+        database.OnCall = async (function, arguments, cancellationToken) =>
+        {
+            // Stored, but the answer does not come.
+            database.Store((string)arguments["p_content"]!, Guid.Parse((string)arguments["p_id"]!));
+            arrived.SetResult();
+            await new TaskCompletionSource().Task.WaitAsync(cancellationToken);
+            return null;
+        };
+        await using (FileOutbox outbox = await _folder.OpenAsync())
+        {
+            await using var world = new World(options => (options.Outbox, options.HttpMessageHandler) = (outbox, database));
+            await world.ConnectAsync();
+            for (int i = 0; i < 3; i++)
+            {
+                messages.Add(new OutgoingMessage($"{i}"));
+                await world.Client.EnqueueMessageAsync(database.ConversationId, messages[i]).InTime();
+            }
+
+            await arrived.Task.InTime();
+            await world.DisposeAsync();
+            Assert.That(await outbox.ReadAsync(), Has.Count.EqualTo(3));
+            Assert.ThrowsAsync<ObjectDisposedException>(() => world.Client.EnqueueMessageAsync(database.ConversationId, new OutgoingMessage("late")));
+        }
+
+        database.OnCall = (_, _, _) => Task.FromResult<HttpResponseMessage?>(null);
+        await using FileOutbox again = await _folder.OpenAsync();
+        await using var next = new World(options => (options.Outbox, options.HttpMessageHandler) = (again, database));
+        messages.Add(new OutgoingMessage("3"));
+        await next.Client.EnqueueMessageAsync(database.ConversationId, messages[3]).InTime();
+        await next.ConnectAsync();
+
+        List<SendResult> results = await ResultsAsync(next, 4);
+        Assert.That(results.Select(result => (result.MessageId, result.Message!.Sequence)), Is.EqualTo(messages.Select((message, i) => (message.Id, i + 1L))));
+    }
+
+    [Test]
+    public async Task Cancelled_enqueueing_leaves_no_message_behind_and_holds_up_nobody()
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox);
+        await world.ConnectAsync();
+
+        Assert.CatchAsync<OperationCanceledException>(
+            () => world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("cancelled"), new CancellationToken(canceled: true)).InTime());
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("next")).InTime();
+
+        await FirstResultAsync(world);
+        Assert.That(world.Database.LastSequence, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Identifier_of_a_waiting_message_is_refused_for_another_before_it_is_accepted()
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox);
+        var message = new OutgoingMessage("one");
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, message).InTime();
+
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, message).InTime();
+        CampfireException? e = Assert.ThrowsAsync<CampfireException>(
+            () => world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("two") { Id = message.Id }).InTime());
+
+        Assert.That(e!.Code, Is.EqualTo(CampfireErrorCode.Conflict));
+        Assert.That(await outbox.ReadAsync(), Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Conversation_that_waits_does_not_hold_up_others()
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox);
+        OnSend(world, content => content == "stuck" ? ScriptedDatabase.Error(HttpStatusCode.ServiceUnavailable, "busy") : null);
+        await world.ConnectAsync();
+        for (int i = 0; i < 8; i++)
+            await world.Client.EnqueueMessageAsync(Guid.NewGuid(), new OutgoingMessage("stuck")).InTime();
+
+        await world.Client.EnqueueMessageAsync(Guid.NewGuid(), new OutgoingMessage("free")).InTime();
+
+        await FirstResultAsync(world);
+        Assert.That(await outbox.ReadAsync(), Has.Count.EqualTo(8));
+    }
+
+    [Test]
+    public async Task Access_token_is_not_in_the_file()
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox);
+        OnSend(world, _ => ScriptedDatabase.Error(HttpStatusCode.ServiceUnavailable, "busy"));
+        await world.ConnectAsync();
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
+        await world.Time.ArmedAsync(due => due > TimeSpan.Zero && due < TimeSpan.FromMilliseconds(500));
+
+        string file = System.Text.Encoding.Latin1.GetString(await File.ReadAllBytesAsync(_folder.FilePath));
+        Assert.That(file, Does.Contain("hello").And.Not.Contain(World.Token(DateTimeOffset.MaxValue).Split('.')[1]));
+    }
+
+    [Test]
+    public async Task Client_without_an_outbox_says_how_to_set_one()
+    {
+        await using var world = new World();
+        Assert.That(
+            Assert.Throws<InvalidOperationException>(() => world.Client.EnqueueMessageAsync(Guid.NewGuid(), new OutgoingMessage("x")))!.Message, Does.Contain("FileOutbox"));
+        Assert.Throws<InvalidOperationException>(() => world.Client.ReadSendResultsAsync());
+    }
+
+    private static Task<SendResult> FirstResultAsync(World world) => world.Client.ReadSendResultsAsync().FirstAsync(_ => true);
+
+    private static async Task<List<SendResult>> ResultsAsync(World world, int count)
+    {
+        await using IAsyncEnumerator<SendResult> results = world.Client.ReadSendResultsAsync().GetAsyncEnumerator();
+        return await results.TakeAsync(count);
+    }
+
+    private static void OnSend(World world, Func<string, HttpResponseMessage?> answer) => world.Database.OnCall =
+        (function, arguments, _) => Task.FromResult(function == "campfire_send_message" ? answer((string)arguments["p_content"]!) : null);
+}
