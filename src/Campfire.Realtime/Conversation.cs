@@ -23,6 +23,7 @@ public sealed partial class Conversation : IAsyncDisposable
     private readonly MessageSender _sender;
     private readonly RpcClient _rpc;
     private readonly ILogger _logger;
+    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _position;
     private int _isDisposed;
 
@@ -136,17 +137,27 @@ public sealed partial class Conversation : IAsyncDisposable
     /// <exception cref="CampfireException">The database refused or could not be reached.</exception>
     public Task<ReadReceipt> MarkDeliveredAsync(long through, CancellationToken cancellationToken = default) => MarkAsync(through, null, cancellationToken);
 
-    /// <summary>Leaves the conversation and ends its streams. Calling it again does nothing.</summary>
+    /// <summary>Leaves the conversation and ends its streams. Calling it again waits until it is left.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            await _left.Task.ConfigureAwait(false);
             return;
+        }
 
-        await _sender.DisposeAsync().ConfigureAwait(false);
-        await _pump.DisposeAsync().ConfigureAwait(false);
-        await Typing.DisposeAsync().ConfigureAwait(false);
-        await _session.DisposeAsync().ConfigureAwait(false);
-        Presence.Complete(null);
+        try
+        {
+            await _sender.DisposeAsync().ConfigureAwait(false);
+            await _pump.DisposeAsync().ConfigureAwait(false);
+            await Typing.DisposeAsync().ConfigureAwait(false);
+            await _session.DisposeAsync().ConfigureAwait(false);
+            Presence.Complete(null);
+        }
+        finally
+        {
+            _left.SetResult();
+        }
     }
 
     internal async Task JoinAsync(CancellationToken cancellationToken)

@@ -18,6 +18,7 @@ public sealed partial class Inbox : IAsyncDisposable
     private readonly ChannelSession _session;
     private readonly InboxPump _pump;
     private readonly ILogger _logger;
+    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _isDisposed;
 
     internal Inbox(Guid organizationId, RpcClient rpc, ChannelServices services)
@@ -43,14 +44,24 @@ public sealed partial class Inbox : IAsyncDisposable
     /// <exception cref="CampfireException">The right to read the inbox is gone.</exception>
     public IAsyncEnumerable<ConversationSummary> ReadChangesAsync(CancellationToken cancellationToken = default) => _pump.ReadAsync(cancellationToken);
 
-    /// <summary>Leaves the inbox and ends its stream. Calling it again does nothing.</summary>
+    /// <summary>Leaves the inbox and ends its stream. Calling it again waits until it is left.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            await _left.Task.ConfigureAwait(false);
             return;
+        }
 
-        await _pump.DisposeAsync().ConfigureAwait(false);
-        await _session.DisposeAsync().ConfigureAwait(false);
+        try
+        {
+            await _pump.DisposeAsync().ConfigureAwait(false);
+            await _session.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _left.SetResult();
+        }
     }
 
     internal async Task JoinAsync(CancellationToken cancellationToken)

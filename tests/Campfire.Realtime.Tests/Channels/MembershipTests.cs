@@ -244,6 +244,24 @@ public sealed class MembershipTests
     }
 
     [Test]
+    public async Task Leaving_from_two_places_returns_to_both_when_the_conversation_can_be_joined_again()
+    {
+        await using var world = new World();
+        world.Server.AnswersLeaves = false;
+        (ScriptedSocket socket, Conversation conversation, _) = await world.JoinedAsync();
+
+        Task first = conversation.DisposeAsync().AsTask();
+        await socket.SentAsync("phx_leave");
+        Task second = conversation.DisposeAsync().AsTask();
+        Assert.That(second.IsCompleted, Is.False);
+
+        await world.Time.PassAsync(TimeSpan.FromSeconds(2));
+        await Task.WhenAll(first, second).InTime();
+        world.Server.AnswersLeaves = true;
+        await world.JoinAsync();
+    }
+
+    [Test]
     public async Task Leaving_over_a_line_that_swallows_nothing_takes_two_seconds_at_most()
     {
         await using var world = new World();
