@@ -66,6 +66,9 @@ public sealed class CampfireClient : IAsyncDisposable
     /// <summary>Gets the state of the connection.</summary>
     public CampfireStatus Status => _connection.Status.Current;
 
+    /// <summary>How many replies the client waits for at the moment.</summary>
+    internal int PendingReplies => _connection.PendingReplies;
+
     /// <summary>Watches the state of the connection: the present one first, then each change. The stream ends when the client is disposed.</summary>
     /// <param name="cancellationToken">Ends the watching.</param>
     public IAsyncEnumerable<CampfireStatus> WatchStatusAsync(CancellationToken cancellationToken = default) => _connection.Status.WatchAsync(cancellationToken);

@@ -59,6 +59,9 @@ internal sealed partial class SocketLink : IAsyncDisposable
     /// <remarks>Never disposed, because that would leave those who wait for their turn waiting for ever. On a dead link the turns are short.</remarks>
     public SemaphoreSlim Joining { get; } = new(1, 1);
 
+    /// <summary>How many replies are awaited.</summary>
+    public int PendingReplies => _pending.Count;
+
     /// <summary>Completes when the loop no longer hands out this link.</summary>
     public Task Retired => _retired.Task;
 
