@@ -184,7 +184,7 @@ public sealed partial class Conversation : IAsyncDisposable
         string name = EventNames.Intern(broadcast.Event);
         if (!PayloadReader.TryReadConversationEvent(name, broadcast.Payload, out ConversationEvent? e, out string? error))
         {
-            LogUnreadable(Id, name, error);
+            _session.ReportUnreadable(name, error);
             _pump.RequestCatchUp();
         }
         else if (e.ConversationId == Id)
@@ -192,9 +192,6 @@ public sealed partial class Conversation : IAsyncDisposable
         else if (e is UnknownStoredEvent unknown)
             _pump.Offer(unknown with { ConversationId = Id });
     }
-
-    [LoggerMessage(1210, LogLevel.Warning, "Dropped an unreadable {Event} of {ConversationId} and asked the log: {Error}")]
-    private partial void LogUnreadable(Guid conversationId, string @event, string error);
 
     [LoggerMessage(1211, LogLevel.Error, "The history of {ConversationId} holds an unreadable message: {Error}")]
     private partial void LogUnreadableMessage(Guid conversationId, string error);

@@ -8,13 +8,12 @@ using Campfire.Realtime.Protocol.Json;
 using Campfire.Realtime.Protocol.Wire;
 using Campfire.Realtime.Streams;
 using Campfire.Realtime.Tokens;
-using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime;
 
 /// <summary>Who is typing in a conversation, over its typing channel. The channel is joined at the first use.</summary>
 /// <remarks>Thread-safe. Typing is the one thing that may be lost: it is sent at most every three seconds, and not while disconnected.</remarks>
-public sealed partial class ConversationTyping : IAsyncDisposable
+public sealed class ConversationTyping : IAsyncDisposable
 {
     private const int Backlog = 64;
     private static readonly TimeSpan StartInterval = TimeSpan.FromSeconds(3);
@@ -168,13 +167,10 @@ public sealed partial class ConversationTyping : IAsyncDisposable
             return;
 
         if (!PayloadReader.TryRead(broadcast.Payload, CampfireJsonContext.Default.TypingNotice, out TypingNotice? notice, out string? error))
-            LogUnreadable(_services.Logger, _name.Value, error);
+            Volatile.Read(ref _session)?.ReportUnreadable(name, error);
         else if (notice.ConversationId == _name.ConversationId)
             _changes.TryWrite(new TypingChange(notice, name is EventNames.TypingStart));
     }
-
-    [LoggerMessage(1310, LogLevel.Warning, "Unreadable typing notice on {Channel}: {Error}")]
-    private static partial void LogUnreadable(ILogger logger, string channel, string error);
 
     private sealed class Sink(ConversationTyping typing) : IChannelSink
     {

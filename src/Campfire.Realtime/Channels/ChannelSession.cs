@@ -101,6 +101,14 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Counts something that came on the channel and could not be used.</summary>
+    public void Report(Violation violation, string subject, string detail) =>
+        _membership?.Link.Violations.Report(violation, subject, Name.Value, detail);
+
+    /// <summary>Counts an event that could not be read.</summary>
+    public void ReportUnreadable(string eventName, string error) =>
+        Report(Violation.UnreadableEvent, EventNames.All.Contains(eventName) ? eventName : "another event", error);
+
     public void OnFrame(SocketLink link, in Frame frame)
     {
         // Frames of an earlier membership, or for a link that is no longer ours, mean nothing any more.
@@ -112,7 +120,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
             if (BroadcastView.TryRead(frame, out BroadcastView broadcast, out WireError error))
                 _sink.OnBroadcast(broadcast);
             else
-                LogUnreadableBroadcast(Name, error.Code, error.Detail);
+                Report(Violation.UnreadableBroadcast, error.Code.ToString(), error.Detail);
         }
         else if (frame.Is(PhoenixEvents.PresenceDiff))
         {

@@ -47,6 +47,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
         _options = options;
         _logger = logger;
         _lastInbound = options.TimeProvider.GetTimestamp();
+        Violations = new ViolationLog(logger);
     }
 
     /// <summary>Completes when the link is over.</summary>
@@ -58,6 +59,9 @@ internal sealed partial class SocketLink : IAsyncDisposable
     /// <summary>One join at a time: the server handles them one after the other anyway, and a queue of them would run into the join timeout.</summary>
     /// <remarks>Never disposed, because that would leave those who wait for their turn waiting for ever. On a dead link the turns are short.</remarks>
     public SemaphoreSlim Joining { get; } = new(1, 1);
+
+    /// <summary>What the server sent on this link that the protocol does not allow.</summary>
+    public ViolationLog Violations { get; }
 
     /// <summary>How many replies are awaited.</summary>
     public int PendingReplies => _pending.Count;
@@ -124,6 +128,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await CloseAsync("the link was disposed").ConfigureAwait(false);
+        Violations.LogTotals();
         await _socket.DisposeAsync().ConfigureAwait(false);
         _ended.Dispose();
     }
@@ -231,7 +236,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
             : FrameReader.TryReadText(bytes, WireVersion.V2, out frame, out error);
         if (!isFrame)
         {
-            LogMalformedFrame(error.Code, error.Detail, bytes.Length);
+            Violations.Report(Violation.MalformedFrame, error.Code.ToString(), "the connection", error.Detail);
             return;
         }
 
