@@ -1,6 +1,7 @@
 using System.Net;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Tests.Support;
+using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Tests.Histories;
 
@@ -9,6 +10,9 @@ internal sealed record History(int BufferSize, int JitterSeed, Act[] Acts)
 {
     // Longer than the sum of what the client waits for at most: a dead line, a limit's minute, a tail check and the backoffs.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(15);
+
+    // Longer than the longest backoff and a request without an answer, shorter than the time to the next tail check.
+    private static readonly TimeSpan CatchUpPatience = TimeSpan.FromSeconds(45);
 
     // Far above what hours of heartbeats take, and met at once by a loop that does not wait.
     private const int MaxSteps = 50_000;
@@ -20,7 +24,7 @@ internal sealed record History(int BufferSize, int JitterSeed, Act[] Acts)
     {
         var time = new JumpingTime();
         using var server = new HistoryServer(time);
-        using var log = new HistoryLog();
+        using var log = new KeptLog(LogLevel.Error);
         var client = new CampfireClient(
             new CampfireClientOptions
             {
@@ -63,14 +67,22 @@ internal sealed record History(int BufferSize, int JitterSeed, Act[] Acts)
         foreach (string payload in late)
             server.Broadcast(payload, isText: false);
         yield return null;
-        long patience = time.GetTimestamp() + Patience.Ticks;
-        while (!(application.IsIdle && server.IsJoined && application.At == server.Database.LastSequence) && application.Complaint is null && time.FireNext(patience) && steps++ < MaxSteps)
+        string? complaint = null;
+        long healed = time.GetTimestamp();
+        long patience = healed + Patience.Ticks;
+        while (complaint is null && !(application.IsIdle && server.IsJoined && application.At == server.Database.LastSequence)
+            && application.Complaint is null && time.FireNext(patience) && steps++ < MaxSteps)
+        {
             yield return null;
+            if (application.IsIdle && server.IsJoined && application.At < server.SequenceAtJoin
+                && time.GetTimestamp() > Math.Max(healed, server.JoinedAt) + CatchUpPatience.Ticks)
+                complaint = $"Heard up to {application.At}, and nobody reads what was stored before the join, {server.SequenceAtJoin}.";
+        }
 
         // Once settled, nothing stirs any more.
         for (long until = time.GetTimestamp() + TimeSpan.FromSeconds(5).Ticks; time.FireNext(until) && steps++ < MaxSteps;)
             yield return null;
-        string? complaint = steps >= MaxSteps ? "Something loops without waiting." : application.Verify();
+        complaint ??= steps >= MaxSteps ? "Something loops without waiting." : application.Verify();
         if (complaint is null && client.PendingReplies != 0)
             complaint = $"{client.PendingReplies} replies are still awaited.";
 
@@ -83,7 +95,7 @@ internal sealed record History(int BufferSize, int JitterSeed, Act[] Acts)
             : !application.HasEnded ? "The application waits for a stream of a client that is disposed."
             : application.VerifyEnd();
 
-        foreach ((int id, string text) in log.Errors)
+        foreach ((_, int id, string text) in log.Lines)
         {
             bool isExpected = id switch
             {

@@ -40,6 +40,11 @@ internal sealed class HistoryServer : IDisposable
     // Whether the server has the client in the conversation, which the client may not know, nor know that it has not.
     public bool IsJoined => Joined(Topic) is not null;
 
+    // When the present membership began, and where the log ended then: up to there no broadcast can help.
+    public long JoinedAt { get; private set; }
+
+    public long SequenceAtJoin { get; private set; }
+
     public TimeSpan TokenLife { get; set; } = TimeSpan.FromMinutes(10);
 
     public void Dispose() => Database.Dispose();
@@ -249,6 +254,8 @@ internal sealed class HistoryServer : IDisposable
         }
 
         line.Members[frame.Topic] = frame.JoinRef!;
+        if (frame.Topic == Topic)
+            (JoinedAt, SequenceAtJoin) = (_time.GetTimestamp(), Database.LastSequence);
         line.Socket.Reply(frame, """{"status":"ok","response":{"postgres_changes":[]}}""");
         line.Socket.Push(frame.JoinRef, frame.Topic, "presence_state", "{}");
         line.Socket.Push(frame.JoinRef, frame.Topic, "system", """{"extension":"system","status":"ok","message":"Replication connection established","channel":"x"}""");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Campfire.Realtime.Tests.Support;
 using CsCheck;
 
 namespace Campfire.Realtime.Tests.Histories;
@@ -81,9 +82,9 @@ public sealed class HistoryTests
         TaskScheduler.UnobservedTaskException += OnUnobserved;
         try
         {
-            if (OnThreadOfItsOwn(() => PlayAll(histories)) is { } failure)
+            if (Stillness.OnThreadOfItsOwn(() => PlayAll(histories)) is { } failure)
             {
-                History smallest = OnThreadOfItsOwn(() => Shrink(failure.History));
+                History smallest = Stillness.OnThreadOfItsOwn(() => Shrink(failure.History));
                 Assert.Fail($"""
                     {failure.Complaint}
                     CAMPFIRE_HISTORY_SEED={failure.Seed} repeats it, unless two threads met by chance.
@@ -147,27 +148,6 @@ public sealed class HistoryTests
             if (length == 1 && !isSmaller)
                 return history;
         }
-    }
-
-    // Stillness cannot be seen from a thread of the pool.
-    private static T OnThreadOfItsOwn<T>(Func<T> action)
-    {
-        T result = default!;
-        Exception? error = null;
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                result = action();
-            }
-            catch (Exception e)
-            {
-                error = e;
-            }
-        });
-        thread.Start();
-        thread.Join();
-        return error is null ? result : throw new InvalidOperationException(error.Message, error);
     }
 
     private static void Collect()
