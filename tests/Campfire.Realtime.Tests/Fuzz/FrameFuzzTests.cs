@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Tests.Support;
 using Microsoft.Extensions.Logging;
@@ -57,7 +58,7 @@ public sealed class FrameFuzzTests
             server.NewSocket);
         using var application = new FuzzedApplication(client, database, time);
         var maker = new FrameMaker(database, random);
-        string topic = $"realtime:org:{database.OrganizationId}:conv:{database.ConversationId}";
+        string topic = Encoding.UTF8.GetString(ChannelName.Conversation(database.OrganizationId, database.ConversationId).WireTopic.Span);
 
         database.Store();
         application.Start();

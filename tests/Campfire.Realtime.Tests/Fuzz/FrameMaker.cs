@@ -23,8 +23,12 @@ internal sealed class FrameMaker
     public FrameMaker(ScriptedDatabase database, Random random)
     {
         _random = random;
-        string conversation = $"realtime:org:{database.OrganizationId}:conv:{database.ConversationId}";
-        _topics = [conversation, conversation + ":typing", $"realtime:org:{database.OrganizationId}"];
+        _topics =
+        [
+            Wire(ChannelName.Conversation(database.OrganizationId, database.ConversationId)),
+            Wire(ChannelName.ConversationTyping(database.OrganizationId, database.ConversationId)),
+            Wire(ChannelName.Organization(database.OrganizationId)),
+        ];
         _payloads =
         [
             database.MessageJson(1),
@@ -78,6 +82,8 @@ internal sealed class FrameMaker
         < 999 => Any(_valid),
         _ => Rare(),
     };
+
+    private static string Wire(ChannelName name) => Encoding.UTF8.GetString(name.WireTopic.Span);
 
     private static string[] ReadRecorded()
     {

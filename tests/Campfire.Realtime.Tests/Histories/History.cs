@@ -229,9 +229,9 @@ internal sealed record History(int BufferSize, int JitterSeed, Act[] Acts)
                 server.ForgetChannel();
                 break;
             case ActKind.StaleFramesArrive:
+                server.ReceiveStale("system", """{"extension":"system","status":"error","message":"You no longer have permission","channel":"x"}""");
                 server.ReceiveStale("phx_close", "{}");
                 server.ReceiveStale("phx_error", "{}");
-                server.ReceiveStale("system", """{"extension":"system","status":"error","message":"You no longer have permission","channel":"x"}""");
                 break;
 
             case ActKind.TokenIsLate:

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Campfire.Realtime.Connection;
+using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Tests.Support;
 
 namespace Campfire.Realtime.Tests.Histories;
@@ -28,7 +29,7 @@ internal sealed class HistoryServer : IDisposable
         Sockets.OnConnected = socket => _line = new Line(socket);
         Sockets.OnSent = OnSent;
         Database.OnCall = OnCallAsync;
-        Topic = $"realtime:org:{Database.OrganizationId}:conv:{Database.ConversationId}";
+        Topic = Encoding.UTF8.GetString(ChannelName.Conversation(Database.OrganizationId, Database.ConversationId).WireTopic.Span);
     }
 
     public ScriptedServer Sockets { get; } = new();
