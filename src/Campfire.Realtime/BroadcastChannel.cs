@@ -15,6 +15,7 @@ public sealed class BroadcastChannel : IAsyncDisposable
 {
     private readonly ChannelSession _session;
     private readonly SingleReaderStream<ChannelBroadcast> _broadcasts;
+    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _missed;
     private int _isDisposed;
 
@@ -59,14 +60,24 @@ public sealed class BroadcastChannel : IAsyncDisposable
             Encoding.UTF8.GetBytes(eventName), JsonSerializer.SerializeToUtf8Bytes(payload, type), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Leaves the channel and ends its stream. Calling it again does nothing.</summary>
+    /// <summary>Leaves the channel and ends its stream. Calling it again waits until it is left.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            await _left.Task.ConfigureAwait(false);
             return;
+        }
 
-        await _session.DisposeAsync().ConfigureAwait(false);
-        _broadcasts.Complete();
+        try
+        {
+            await _session.DisposeAsync().ConfigureAwait(false);
+            _broadcasts.Complete();
+        }
+        finally
+        {
+            _left.SetResult();
+        }
     }
 
     internal Task JoinAsync(CancellationToken cancellationToken) => _session.JoinAsync(cancellationToken);

@@ -27,6 +27,7 @@ public sealed class CampfireClient : IAsyncDisposable
     private readonly HttpClient _http;
     private readonly RpcClient _rpc;
     private readonly SendingServices _sending;
+    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _isDisposed;
 
     /// <summary>Initializes a client. Nothing is sent before <see cref="ConnectAsync"/>.</summary>
@@ -74,6 +75,9 @@ public sealed class CampfireClient : IAsyncDisposable
 
     /// <summary>Gets the state of the connection.</summary>
     public CampfireStatus Status => _connections.Status.Current;
+
+    /// <summary>How many replies the client waits for at the moment.</summary>
+    internal int PendingReplies => _connections.PendingReplies;
 
     /// <summary>Watches the state of the connection: the present one first, then each change. The stream ends when the client is disposed.</summary>
     /// <param name="cancellationToken">Ends the watching.</param>
@@ -204,18 +208,28 @@ public sealed class CampfireClient : IAsyncDisposable
         return channel;
     }
 
-    /// <summary>Leaves every channel, closes the connection and ends all streams. Calling it again does nothing.</summary>
+    /// <summary>Leaves every channel, closes the connection and ends all streams. Calling it again waits until all that is done.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            await _closed.Task.ConfigureAwait(false);
             return;
+        }
 
-        if (_sending.Outbox is { } outbox)
-            await outbox.DisposeAsync().ConfigureAwait(false);
-        await Task.WhenAll(_registry.Sessions.Select(session => session.Owner.DisposeAsync().AsTask())).ConfigureAwait(false);
-        await _connections.DisposeAsync().ConfigureAwait(false);
-        _http.Dispose();
-        _ownHandler?.Dispose();
+        try
+        {
+            if (_sending.Outbox is { } outbox)
+                await outbox.DisposeAsync().ConfigureAwait(false);
+            await Task.WhenAll(_registry.Sessions.Select(session => session.Owner.DisposeAsync().AsTask())).ConfigureAwait(false);
+            await _connections.DisposeAsync().ConfigureAwait(false);
+            _http.Dispose();
+            _ownHandler?.Dispose();
+        }
+        finally
+        {
+            _closed.SetResult();
+        }
     }
 
     private static CampfireClientOptions WithLogging(IOptions<CampfireClientOptions> options, ILoggerFactory? loggerFactory)

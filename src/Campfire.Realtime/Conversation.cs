@@ -26,6 +26,7 @@ public sealed partial class Conversation : IAsyncDisposable
     private readonly RpcClient _rpc;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
+    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _position;
     private int _isDisposed;
 
@@ -161,17 +162,27 @@ public sealed partial class Conversation : IAsyncDisposable
     /// <exception cref="CampfireException">The database refused or could not be reached.</exception>
     public Task<ReadReceipt> MarkDeliveredAsync(long through, CancellationToken cancellationToken = default) => MarkAsync(through, null, cancellationToken);
 
-    /// <summary>Leaves the conversation and ends its streams. Calling it again does nothing.</summary>
+    /// <summary>Leaves the conversation and ends its streams. Calling it again waits until it is left.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            await _left.Task.ConfigureAwait(false);
             return;
+        }
 
-        await _sender.DisposeAsync().ConfigureAwait(false);
-        await _pump.DisposeAsync().ConfigureAwait(false);
-        await Typing.DisposeAsync().ConfigureAwait(false);
-        await _session.DisposeAsync().ConfigureAwait(false);
-        Presence.Complete(null);
+        try
+        {
+            await _sender.DisposeAsync().ConfigureAwait(false);
+            await _pump.DisposeAsync().ConfigureAwait(false);
+            await Typing.DisposeAsync().ConfigureAwait(false);
+            await _session.DisposeAsync().ConfigureAwait(false);
+            Presence.Complete(null);
+        }
+        finally
+        {
+            _left.SetResult();
+        }
     }
 
     internal async Task JoinAsync(CancellationToken cancellationToken)
@@ -198,17 +209,14 @@ public sealed partial class Conversation : IAsyncDisposable
         string name = EventNames.Intern(broadcast.Event);
         if (!PayloadReader.TryReadConversationEvent(name, broadcast.Payload, out ConversationEvent? e, out string? error))
         {
-            LogUnreadable(Id, name, error);
-            _pump.RequestCatchUp();
+            _session.ReportUnreadable(name, error);
+            _pump.RequestCatchUpSoon();
         }
         else if (e.ConversationId == Id)
             _pump.Offer(e);
         else if (e is UnknownStoredEvent unknown)
             _pump.Offer(unknown with { ConversationId = Id });
     }
-
-    [LoggerMessage(1210, LogLevel.Warning, "Dropped an unreadable {Event} of {ConversationId} and asked the log: {Error}")]
-    private partial void LogUnreadable(Guid conversationId, string @event, string error);
 
     [LoggerMessage(1211, LogLevel.Error, "The history of {ConversationId} holds an unreadable message: {Error}")]
     private partial void LogUnreadableMessage(Guid conversationId, string error);

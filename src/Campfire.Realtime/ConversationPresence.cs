@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Campfire.Realtime.Budget;
 using Campfire.Realtime.Channels;
+using Campfire.Realtime.Connection;
 using Campfire.Realtime.Presence;
 using Campfire.Realtime.Protocol.Wire;
 using Campfire.Realtime.Streams;
@@ -9,7 +10,10 @@ using Microsoft.Extensions.Logging;
 namespace Campfire.Realtime;
 
 /// <summary>Who is present in a conversation.</summary>
-/// <remarks>Thread-safe. What is tracked is tracked again after every reconnect, until it is taken back.</remarks>
+/// <remarks>
+/// Thread-safe. What is tracked is tracked again after every reconnect, until it is taken back. At most 10,000 connections are shown;
+/// who comes beyond them is left out.
+/// </remarks>
 public sealed partial class ConversationPresence
 {
     private readonly PresenceRoster _roster = new();
@@ -102,13 +106,16 @@ public sealed partial class ConversationPresence
         {
             lock (_roster)
             {
+                long ignored = _roster.Ignored;
                 change(_roster, json);
                 _present.Show(_roster.Snapshot());
+                if (_roster.Ignored > ignored)
+                    _session.Report(Violation.TooManyPresences, "", $"more than {PresenceRoster.MaxConnections} connections; later ones are not shown");
             }
         }
         catch (Exception e) when (WireError.IsOfContent(e))
         {
-            LogUnreadable(_session.Name.Value, e.Message);
+            _session.Report(Violation.UnreadablePresence, "", e.Message);
         }
     }
 
@@ -167,9 +174,6 @@ public sealed partial class ConversationPresence
                 CampfireErrorCode.AccessDenied, $"Presence on {_session.Name} was refused: {reason ?? "the policy on realtime.messages does not allow it"}.", reason),
         };
     }
-
-    [LoggerMessage(1300, LogLevel.Warning, "Unreadable presence on {Channel}: {Error}")]
-    private partial void LogUnreadable(string channel, string error);
 
     [LoggerMessage(1301, LogLevel.Warning, "Showing the presence on {Channel} failed: {Error}")]
     private partial void LogTrackFailed(string channel, string error);

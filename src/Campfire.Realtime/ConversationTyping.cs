@@ -230,7 +230,7 @@ public sealed partial class ConversationTyping : IAsyncDisposable
             return;
 
         if (!PayloadReader.TryRead(broadcast.Payload, CampfireJsonContext.Default.TypingNotice, out TypingNotice? notice, out string? error))
-            LogUnreadable(_services.Logger, _name.Value, error);
+            Volatile.Read(ref _session)?.ReportUnreadable(name, error);
         else if (notice.ConversationId == _name.ConversationId)
             Take(notice, name is EventNames.TypingStart);
     }
@@ -246,9 +246,6 @@ public sealed partial class ConversationTyping : IAsyncDisposable
             AwaitSilence();
         }
     }
-
-    [LoggerMessage(1310, LogLevel.Warning, "Unreadable typing notice on {Channel}: {Error}")]
-    private static partial void LogUnreadable(ILogger logger, string channel, string error);
 
     [LoggerMessage(1311, LogLevel.Debug, "Dropped a typing notice on {Channel}: the project is near its limit of messages")]
     private static partial void LogDropped(ILogger logger, string channel);

@@ -4,7 +4,6 @@ using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Protocol.Json;
 using Campfire.Realtime.Protocol.Wire;
 using Campfire.Realtime.Rest;
-using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime;
 
@@ -14,17 +13,16 @@ namespace Campfire.Realtime;
 /// Thread-safe. Of two versions of a conversation the higher one wins, so a change may be skipped when a newer one is known, but the
 /// list always ends at the present. What was missed while disconnected is read from the database.
 /// </remarks>
-public sealed partial class Inbox : IAsyncDisposable
+public sealed class Inbox : IAsyncDisposable
 {
     private readonly ChannelSession _session;
     private readonly InboxPump _pump;
-    private readonly ILogger _logger;
+    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _isDisposed;
 
     internal Inbox(Guid organizationId, int limit, RpcClient rpc, ChannelServices services)
     {
         OrganizationId = organizationId;
-        _logger = services.Logger;
         _pump = new InboxPump(organizationId, limit, rpc, services.Options, services.Backoff, services.Connections.Status, services.Logger);
         _session = new ChannelSession(ChannelName.Organization(organizationId), this, new Sink(this), isPresenceEnabled: false, services);
     }
@@ -73,14 +71,24 @@ public sealed partial class Inbox : IAsyncDisposable
         return _pump.ReadOlderAsync(before, limit, status, cancellationToken);
     }
 
-    /// <summary>Leaves the inbox and ends its stream. Calling it again does nothing.</summary>
+    /// <summary>Leaves the inbox and ends its stream. Calling it again waits until it is left.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+        {
+            await _left.Task.ConfigureAwait(false);
             return;
+        }
 
-        await _pump.DisposeAsync().ConfigureAwait(false);
-        await _session.DisposeAsync().ConfigureAwait(false);
+        try
+        {
+            await _pump.DisposeAsync().ConfigureAwait(false);
+            await _session.DisposeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _left.SetResult();
+        }
     }
 
     internal async Task JoinAsync(CancellationToken cancellationToken)
@@ -99,11 +107,8 @@ public sealed partial class Inbox : IAsyncDisposable
         if (PayloadReader.TryReadConversation(broadcast.Payload, out ConversationSummary? conversation, out string? error))
             _pump.Offer(conversation);
         else
-            LogUnreadable(OrganizationId, name, error);
+            _session.ReportUnreadable(name, error);
     }
-
-    [LoggerMessage(1220, LogLevel.Warning, "Unreadable {Event} of organization {OrganizationId}: {Error}")]
-    private partial void LogUnreadable(Guid organizationId, string @event, string error);
 
     private sealed class Sink(Inbox inbox) : IChannelSink
     {

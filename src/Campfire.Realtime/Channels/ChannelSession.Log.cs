@@ -1,6 +1,5 @@
 using Campfire.Realtime.Connection;
 using Campfire.Realtime.Protocol;
-using Campfire.Realtime.Protocol.Wire;
 using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Channels;
@@ -15,12 +14,6 @@ internal sealed partial class ChannelSession
 
     [LoggerMessage(1202, LogLevel.Error, "{Channel} ended ({Code}): {Reason}")]
     private partial void LogEnded(ChannelName channel, CampfireErrorCode code, string reason);
-
-    [LoggerMessage(1203, LogLevel.Warning, "Dropped a broadcast on {Channel}: {Code}, {Detail}")]
-    private partial void LogUnreadableBroadcast(ChannelName channel, WireErrorCode code, string detail);
-
-    [LoggerMessage(1204, LogLevel.Warning, "No fresh token for {Channel} yet: {Reason}")]
-    private partial void LogTokenLate(ChannelName channel, string reason);
 
     [LoggerMessage(1205, LogLevel.Debug, "Left {Channel} without an answer from the server")]
     private partial void LogLeftSilently(ChannelName channel);

@@ -21,6 +21,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     private readonly AccessTokenSource _tokens;
     private readonly Backoff _backoff;
     private readonly RealtimeBudget _budget;
+    private readonly TokenRefresh _tokenRefresh;
     private readonly RejoinPolicy _policy;
     private readonly ILogger _logger;
     private readonly IChannelSink _sink;
@@ -45,6 +46,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         _tokens = services.Tokens;
         _backoff = services.Backoff;
         _budget = services.Budget;
+        _tokenRefresh = new TokenRefresh(this, services);
         _policy = new RejoinPolicy(name, services.Backoff, services.Tokens, services.Options.TimeProvider);
         _logger = services.Logger;
         Left = _leaving.Token;
@@ -123,6 +125,14 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Counts something that came on the channel and could not be used.</summary>
+    public void Report(Violation violation, string subject, string detail) =>
+        _membership?.Link.Violations.Report(violation, subject, Name.Value, detail);
+
+    /// <summary>Counts an event that could not be read.</summary>
+    public void ReportUnreadable(string eventName, string error) =>
+        Report(Violation.UnreadableEvent, EventNames.All.Contains(eventName) ? eventName : "another event", error);
+
     public void OnFrame(SocketLink link, in Frame frame)
     {
         // Frames of an earlier membership, or for a link that is no longer ours, mean nothing any more.
@@ -134,7 +144,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
             if (BroadcastView.TryRead(frame, out BroadcastView broadcast, out WireError error))
                 _sink.OnBroadcast(broadcast);
             else
-                LogUnreadableBroadcast(Name, error.Code, error.Detail);
+                Report(Violation.UnreadableBroadcast, error.Code.ToString(), error.Detail);
         }
         else if (frame.Is(PhoenixEvents.PresenceDiff))
         {
@@ -352,7 +362,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     private async Task<Refusal> StayAsync(Membership membership, CancellationToken cancellationToken)
     {
         using var staying = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task refresh = KeepTokenFreshAsync(membership, staying.Token);
+        Task refresh = _tokenRefresh.RunAsync(membership, staying.Token);
         Task first = await Task.WhenAny(membership.Ended, membership.Link.Loss, refresh).ConfigureAwait(false);
         await staying.CancelAsync().ConfigureAwait(false);
         await refresh.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -360,47 +370,6 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         if (first == refresh)
             await refresh.ConfigureAwait(false);
         return membership.Ended.IsCompleted ? await membership.Ended.ConfigureAwait(false) : LinkLost();
-    }
-
-    /// <summary>Sends the next token before the present one ends. Ends when the link does, and by cancellation.</summary>
-    /// <exception cref="CampfireException">The application has no token any more.</exception>
-    private async Task KeepTokenFreshAsync(Membership membership, CancellationToken cancellationToken)
-    {
-        AccessToken token = membership.Token;
-        for (int failures = 0; ;)
-        {
-            TimeSpan wait = failures > 0 ? _backoff.Next(failures) : _tokens.RefreshIn(token) ?? Timeout.InfiniteTimeSpan;
-            await Task.Delay(wait, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
-            AccessToken next;
-            try
-            {
-                next = await _tokens.AskAsync(cancellationToken).ConfigureAwait(false);
-                failures = 0;
-            }
-            catch (CampfireException e) when (e.IsTransient)
-            {
-                // The present token is still good for a while; when it is not any more, the server says so.
-                LogTokenLate(Name, e.Message);
-                failures++;
-                continue;
-            }
-
-            if (next.Value is null || next.Value == token.Value)
-                continue;
-
-            token = next;
-            using var payload = new PooledBuffer();
-            JoinPayload.WriteAccessToken(payload, next.Value);
-            try
-            {
-                await membership.Link.SendTextAsync(
-                    membership.JoinRef, membership.Link.NextRef(), Topic, PhoenixEvents.AccessToken, payload.Written.Span, cancellationToken).ConfigureAwait(false);
-            }
-            catch (IOException)
-            {
-                return;
-            }
-        }
     }
 
     /// <summary>Says goodbye, and waits for the answer where one may be expected; never longer than two seconds.</summary>

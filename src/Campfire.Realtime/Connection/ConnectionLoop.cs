@@ -136,6 +136,16 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         }
     }
 
+    /// <summary>How many replies are awaited on the live link.</summary>
+    public int PendingReplies
+    {
+        get
+        {
+            lock (_gate)
+                return _live.Task.IsCompletedSuccessfully ? _live.Task.Result.PendingReplies : 0;
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         Task loop;

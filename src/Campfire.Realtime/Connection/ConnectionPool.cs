@@ -38,6 +38,16 @@ internal sealed class ConnectionPool : IAsyncDisposable
         }
     }
 
+    /// <summary>How many answers of the server are awaited.</summary>
+    public int PendingReplies
+    {
+        get
+        {
+            lock (_gate)
+                return _loops.Sum(loop => loop.PendingReplies);
+        }
+    }
+
     /// <summary>Starts what does not run, and waits until the first socket is connected.</summary>
     public Task ConnectAsync(CancellationToken cancellationToken)
     {

@@ -1,13 +1,9 @@
-using Campfire.Realtime.Protocol.Wire;
 using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Connection;
 
 internal sealed partial class SocketLink
 {
-    [LoggerMessage(1110, LogLevel.Warning, "Dropped a malformed frame of {Length} bytes: {Code}, {Detail}")]
-    private partial void LogMalformedFrame(WireErrorCode code, string detail, int length);
-
     [LoggerMessage(1111, LogLevel.Debug, "The goodbye could not be sent: {Reason}")]
     private partial void LogCloseFailed(string reason);
 

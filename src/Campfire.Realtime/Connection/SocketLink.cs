@@ -54,6 +54,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
         _options = options;
         _logger = logger;
         _nextProbe = new WakeUp(options.TimeProvider);
+        Violations = new ViolationLog(logger);
     }
 
     /// <summary>Completes when the link is over.</summary>
@@ -65,6 +66,12 @@ internal sealed partial class SocketLink : IAsyncDisposable
     /// <summary>One join at a time: the server handles them one after the other anyway, and a queue of them would run into the join timeout.</summary>
     /// <remarks>Never disposed, because that would leave those who wait for their turn waiting for ever. On a dead link the turns are short.</remarks>
     public SemaphoreSlim Joining { get; } = new(1, 1);
+
+    /// <summary>What the server sent on this link that the protocol does not allow.</summary>
+    public ViolationLog Violations { get; }
+
+    /// <summary>How many replies are awaited.</summary>
+    public int PendingReplies => _pending.Count;
 
     /// <summary>Completes when the loop no longer hands out this link.</summary>
     public Task Retired => _retired.Task;
@@ -138,6 +145,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await CloseAsync("the link was disposed").ConfigureAwait(false);
+        Violations.LogTotals();
         await _socket.DisposeAsync().ConfigureAwait(false);
         _nextProbe.Dispose();
         _ended.Dispose();
@@ -246,7 +254,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
             : FrameReader.TryReadText(bytes, WireVersion.V2, out frame, out error);
         if (!isFrame)
         {
-            LogMalformedFrame(error.Code, error.Detail, bytes.Length);
+            Violations.Report(Violation.MalformedFrame, error.Code.ToString(), "the connection", error.Detail);
             return;
         }
 

@@ -12,7 +12,4 @@ internal sealed partial class ConversationPump
 
     [LoggerMessage(1412, LogLevel.Warning, "The log of {ConversationId} no longer has {First} to {Last}")]
     private partial void LogHistoryGap(Guid conversationId, long first, long last);
-
-    [LoggerMessage(1413, LogLevel.Error, "Dropped {Count} events of {ConversationId} beyond the end of its log, {LastSequence}")]
-    private partial void LogInventedEvents(Guid conversationId, int count, long lastSequence);
 }

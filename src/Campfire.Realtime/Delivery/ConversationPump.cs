@@ -15,6 +15,8 @@ namespace Campfire.Realtime.Delivery;
 /// </remarks>
 internal sealed partial class ConversationPump : IAsyncDisposable
 {
+    private static readonly TimeSpan SuspicionInterval = TimeSpan.FromSeconds(1);
+
     private readonly ConversationLog _log;
     private readonly CampfireClientOptions _options;
     private readonly Backoff _backoff;
@@ -24,9 +26,11 @@ internal sealed partial class ConversationPump : IAsyncDisposable
     private readonly Channel<ConversationEvent> _live;
     private readonly SingleReaderStream<ConversationEvent> _delivered;
     private readonly DeliveryMonitor _delivery;
+    private readonly ViolationLog _violations;
     private readonly CancellationTokenSource _stopping = new();
     private long _announced;
     private int _mustCatchUp;
+    private int _mayMiss;
     private int _mustStartAfresh;
     private LogRead? _read;
     private long? _lastAbandoned;
@@ -48,6 +52,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         _live = Channel.CreateBounded<ConversationEvent>(new BoundedChannelOptions(options.EventBufferSize) { SingleReader = true });
         _delivered = new SingleReaderStream<ConversationEvent>(options.EventBufferSize, BoundedChannelFullMode.Wait);
         _announced = cursor;
+        _violations = new ViolationLog(logger);
         _delivery = new DeliveryMonitor(options, backoff, status, _wakeUp.Now);
         TailChecked();
     }
@@ -80,6 +85,13 @@ internal sealed partial class ConversationPump : IAsyncDisposable
 
             seen = before;
         }
+    }
+
+    /// <summary>Says that something may be missing of which nothing is known. The log is read, but not for each of many.</summary>
+    public void RequestCatchUpSoon()
+    {
+        Volatile.Write(ref _mayMiss, 1);
+        _wakeUp.Now();
     }
 
     public void RequestCatchUp()
@@ -119,6 +131,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
 
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _loop.ConfigureAwait(false);
+        _violations.LogTotals();
         _delivered.Complete();
         _delivery.Dispose();
         _wakeUp.Dispose();
@@ -183,6 +196,9 @@ internal sealed partial class ConversationPump : IAsyncDisposable
             return true;
 
         TimeProvider time = _options.TimeProvider;
+        if (Volatile.Read(ref _mayMiss) != 0 && time.GetElapsedTime(_lastTailCheck) >= SuspicionInterval)
+            return true;
+
         if (!_sequencer.HasHole && Volatile.Read(ref _announced) <= _sequencer.Cursor)
         {
             _holeSince = null;
@@ -209,6 +225,12 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         {
             TimeSpan hold = _options.GapHoldTime - time.GetElapsedTime(since);
             delay = hold < delay ? hold : delay;
+        }
+
+        if (Volatile.Read(ref _mayMiss) != 0)
+        {
+            TimeSpan suspicion = SuspicionInterval - time.GetElapsedTime(_lastTailCheck);
+            delay = suspicion < delay ? suspicion : delay;
         }
 
         _wakeUp.In(delay);
@@ -255,6 +277,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
     {
         // What asked for a catch-up before this read is answered by it.
         Volatile.Write(ref _mustCatchUp, 0);
+        Volatile.Write(ref _mayMiss, 0);
         var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         long announced = Volatile.Read(ref _announced);
         Task<LogPage> page = _log.ReadAfterAsync(_sequencer.Cursor, _delivery.LeastRetryDelay, abandon.Token);
@@ -322,8 +345,8 @@ internal sealed partial class ConversationPump : IAsyncDisposable
 
         // What was held before this was read was stored before, so a sequence that the log does not reach was never real.
         int invented = _sequencer.DropBeyond(page.LastSequence);
-        if (invented > 0)
-            LogInventedEvents(_log.ConversationId, invented, page.LastSequence);
+        for (; invented > 0; invented--)
+            _violations.Report(Violation.InventedEvent, "beyond the log", _log.ConversationId.ToString(), $"the log ends at {page.LastSequence}");
 
         _holeSince = null;
         _delivery.OnRead();

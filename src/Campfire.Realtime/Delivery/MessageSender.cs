@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Campfire.Realtime.Connection;
+using Campfire.Realtime.Diagnostics;
 using Campfire.Realtime.Outbox;
 using Microsoft.Extensions.Logging;
 using Polly;
@@ -41,6 +43,23 @@ internal sealed partial class MessageSender : IAsyncDisposable
     }
 
     public async Task<SentMessage> SendAsync(OutgoingMessage message, CancellationToken cancellationToken)
+    {
+        using Activity? activity = Instruments.StartSend();
+        long began = _options.TimeProvider.GetTimestamp();
+        try
+        {
+            SentMessage sent = await SendInTurnAsync(message, cancellationToken).ConfigureAwait(false);
+            Instruments.SendEnded(activity, _options.TimeProvider.GetElapsedTime(began), null);
+            return sent;
+        }
+        catch (CampfireException e)
+        {
+            Instruments.SendEnded(activity, _options.TimeProvider.GetElapsedTime(began), e.Code);
+            throw;
+        }
+    }
+
+    private async Task<SentMessage> SendInTurnAsync(OutgoingMessage message, CancellationToken cancellationToken)
     {
         using var deadline = new CancellationTokenSource(_options.SendTimeout, _options.TimeProvider);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(_leaving.Token, cancellationToken, deadline.Token);

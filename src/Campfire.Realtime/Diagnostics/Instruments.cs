@@ -102,21 +102,21 @@ internal static class Instruments
 
     public static void HistoryLost(long events) => LostHistory.Add(events);
 
-    public static void Sent(Activity? activity, TimeSpan duration)
+    /// <param name="activity">The activity of the sending.</param>
+    /// <param name="duration">From the call, or for a message from the outbox from its turn, to the answer.</param>
+    /// <param name="failure">Null when the message was stored.</param>
+    public static void SendEnded(Activity? activity, TimeSpan duration, CampfireErrorCode? failure)
     {
-        SendDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(CampfireDiagnostics.Outcome, Ok));
-        activity?.SetTag(CampfireDiagnostics.Outcome, Ok);
-    }
-
-    public static void SendFailed(Activity? activity, TimeSpan duration, CampfireErrorCode code)
-    {
-        SendDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(CampfireDiagnostics.Outcome, code.ToString()));
-        Fail(activity, code);
+        SendDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>(CampfireDiagnostics.Outcome, failure?.ToString() ?? Ok));
+        if (failure is { } code)
+            Fail(activity, code);
+        else
+            activity?.SetTag(CampfireDiagnostics.Outcome, Ok);
     }
 
     public static void TypingGaveWay() => TypingDropped.Add(1);
 
-    public static void Violation(string kind) => Violations.Add(1, new KeyValuePair<string, object?>(CampfireDiagnostics.Kind, kind));
+    public static void Violation(Violation violation) => Violations.Add(1, new KeyValuePair<string, object?>(CampfireDiagnostics.Kind, violation.ToString()));
 
     private static KeyValuePair<string, object?> Tag(ChannelName name) => new(CampfireDiagnostics.Channel, name.Kind.ToString());
 

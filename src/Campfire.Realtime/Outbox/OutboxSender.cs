@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using Campfire.Realtime.Connection;
 using Campfire.Realtime.Delivery;
+using Campfire.Realtime.Diagnostics;
 using Campfire.Realtime.Streams;
 using Campfire.Realtime.Tokens;
 using Microsoft.Extensions.Logging;
@@ -176,7 +178,7 @@ internal sealed partial class OutboxSender : IAsyncDisposable
         }
 
         // Not within the call that enqueues: it waits for the outbox only.
-        _ = Task.Run(() => RunToEndAsync(work), CancellationToken.None);
+        _ = Background.Run(() => RunToEndAsync(work));
         return true;
     }
 
@@ -206,7 +208,10 @@ internal sealed partial class OutboxSender : IAsyncDisposable
         {
             await _started.Task.WaitAsync(_stopping.Token).ConfigureAwait(false);
             await turn.WaitAsync(_stopping.Token).ConfigureAwait(false);
+            using Activity? activity = Instruments.StartSend();
+            long began = _time.GetTimestamp();
             SendResult result = await SendAsync(item).ConfigureAwait(false);
+            Instruments.SendEnded(activity, _time.GetElapsedTime(began), result.Error?.Code);
 
             // Only now: a crash before it sends the message again, and the identifier makes that harmless.
             await RemoveAsync(item.Message.Id).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Protocol.Wire;
@@ -7,17 +8,28 @@ namespace Campfire.Realtime.Presence;
 /// <summary>Who is there, by key and connection (<c>phx_ref</c>). Not thread-safe.</summary>
 internal sealed class PresenceRoster
 {
+    public const int MaxConnections = 10_000;
+
+    // What everybody may send must not fill the memory of everybody else.
+    private const int MaxNameLength = 1024;
+    private const int MaxDetailsBytes = 4096;
     private const int MaxPendingDiffs = 1024;
+    private const int MaxPendingBytes = 5_000_000;
 
     private readonly Dictionary<string, OrderedDictionary<string, PresenceDetails>> _connections = new(StringComparer.Ordinal);
     private readonly List<JsonElement> _pendingDiffs = [];
     private bool _hasState;
+    private int _pendingBytes;
+    private int _count;
+
+    /// <summary>How many connections found no room, ever.</summary>
+    public long Ignored { get; private set; }
 
     /// <summary>A new membership begins: its state is still to come, and diffs mean nothing before it.</summary>
     public void AwaitState()
     {
         _hasState = false;
-        _pendingDiffs.Clear();
+        ClearPending();
     }
 
     /// <exception cref="JsonException">The payload is no presence state.</exception>
@@ -25,11 +37,12 @@ internal sealed class PresenceRoster
     {
         JsonElement state = Parse(json);
         _connections.Clear();
+        _count = 0;
         Add(state);
         _hasState = true;
         foreach (JsonElement diff in _pendingDiffs)
             ApplyDiff(diff);
-        _pendingDiffs.Clear();
+        ClearPending();
     }
 
     /// <exception cref="JsonException">The payload is no presence diff.</exception>
@@ -38,8 +51,15 @@ internal sealed class PresenceRoster
         JsonElement diff = Parse(json);
         if (_hasState)
             ApplyDiff(diff);
-        else if (_pendingDiffs.Count < MaxPendingDiffs)
+        else if (_pendingDiffs.Count < MaxPendingDiffs && _pendingBytes + json.Length <= MaxPendingBytes)
+        {
             _pendingDiffs.Add(diff);
+            _pendingBytes += json.Length;
+        }
+        else
+        {
+            Ignored++;
+        }
     }
 
     public IReadOnlyList<PresentParticipant> Snapshot() =>
@@ -56,6 +76,12 @@ internal sealed class PresenceRoster
         return element.ValueKind is JsonValueKind.Object ? element : throw new JsonException("Presence is a JSON object.");
     }
 
+    private void ClearPending()
+    {
+        _pendingDiffs.Clear();
+        _pendingBytes = 0;
+    }
+
     private void ApplyDiff(JsonElement diff)
     {
         if (diff.TryGetProperty("joins", out JsonElement joins))
@@ -68,7 +94,16 @@ internal sealed class PresenceRoster
     {
         foreach ((string key, string connection, JsonElement meta) in Metas(entries))
         {
-            if (!_connections.TryGetValue(key, out OrderedDictionary<string, PresenceDetails>? connections))
+            bool isKnown = _connections.TryGetValue(key, out OrderedDictionary<string, PresenceDetails>? connections) && connections.ContainsKey(connection);
+            if (!isKnown && (_count >= MaxConnections || key.Length > MaxNameLength || connection.Length > MaxNameLength))
+            {
+                Ignored++;
+                continue;
+            }
+
+            if (!isKnown)
+                _count++;
+            if (connections is null)
                 _connections.Add(key, connections = new OrderedDictionary<string, PresenceDetails>(StringComparer.Ordinal));
             connections[connection] = ReadDetails(meta);
         }
@@ -78,13 +113,21 @@ internal sealed class PresenceRoster
     {
         foreach ((string key, string connection, _) in Metas(entries))
         {
-            if (_connections.TryGetValue(key, out OrderedDictionary<string, PresenceDetails>? connections) && connections.Remove(connection) && connections.Count == 0)
+            if (!_connections.TryGetValue(key, out OrderedDictionary<string, PresenceDetails>? connections) || !connections.Remove(connection))
+                continue;
+
+            _count--;
+            if (connections.Count == 0)
                 _connections.Remove(key);
         }
     }
 
     private static PresenceDetails ReadDetails(JsonElement meta)
     {
+        // Too long to be kept for each of ten thousand; that he is there is still true.
+        if (JsonMarshal.GetRawUtf8Value(meta).Length > MaxDetailsBytes)
+            return PresenceDetails.Unknown;
+
         try
         {
             return meta.Deserialize(PresenceJsonContext.Default.PresenceDetails) ?? PresenceDetails.Unknown;

@@ -197,16 +197,27 @@ public sealed class MembershipTests
     }
 
     [Test]
-    public async Task Unreadable_newest_event_is_read_from_the_log_at_once()
+    public async Task Unreadable_events_are_read_from_the_log_within_a_second_and_with_one_read()
     {
         await using var world = new World();
         (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync();
         await using IAsyncEnumerator<ConversationEvent> events = conversation.ReadEventsAsync().GetAsyncEnumerator();
         world.Database.Store();
+        socket.Broadcast(join.Topic, "message:created", world.Database.Store());
+        int before = world.Database.Calls("campfire_events");
 
-        socket.Broadcast(join.Topic, "message:created", """{"half":""");
+        for (int i = 0; i < 100; i++)
+            socket.Broadcast(join.Topic, "message:created", """{"half":""");
+        world.Database.Store();
+        ValueTask<bool> first = events.MoveNextAsync();
+        await world.Time.PassUntilAsync(first.AsTask(), TimeSpan.FromMilliseconds(100));
+        var seen = new List<long> { ((StoredEvent)events.Current).Sequence };
+        Task<List<ConversationEvent>> rest = events.TakeAsync(2);
+        foreach (ConversationEvent e in await world.Time.PassUntilAsync(rest, TimeSpan.FromMilliseconds(100)))
+            seen.Add(((StoredEvent)e).Sequence);
 
-        Assert.That(((StoredEvent)await events.NextAsync()).Sequence, Is.EqualTo(1));
+        Assert.That(seen, Is.EqualTo(new[] { 1, 2, 3 }));
+        Assert.That(world.Database.Calls("campfire_events") - before, Is.LessThanOrEqualTo(3));
     }
 
     [Test]
@@ -241,6 +252,24 @@ public sealed class MembershipTests
         await world.Time.PassAsync(TimeSpan.FromSeconds(2));
 
         await leaving.InTime();
+    }
+
+    [Test]
+    public async Task Leaving_from_two_places_returns_to_both_when_the_conversation_can_be_joined_again()
+    {
+        await using var world = new World();
+        world.Server.AnswersLeaves = false;
+        (ScriptedSocket socket, Conversation conversation, _) = await world.JoinedAsync();
+
+        Task first = conversation.DisposeAsync().AsTask();
+        await socket.SentAsync("phx_leave");
+        Task second = conversation.DisposeAsync().AsTask();
+        Assert.That(second.IsCompleted, Is.False);
+
+        await world.Time.PassAsync(TimeSpan.FromSeconds(2));
+        await Task.WhenAll(first, second).InTime();
+        world.Server.AnswersLeaves = true;
+        await world.JoinAsync();
     }
 
     [Test]

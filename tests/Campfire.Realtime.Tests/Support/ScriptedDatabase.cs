@@ -20,6 +20,9 @@ internal sealed class ScriptedDatabase : HttpMessageHandler
 
     public long LastSequence { get; private set; }
 
+    // What was ever stored, by its sequence from 1, also when the log has lost it since; empty where nothing can be read.
+    public List<string> Contents { get; } = [];
+
     public int Calls(string function)
     {
         lock (_gate)
@@ -32,6 +35,7 @@ internal sealed class ScriptedDatabase : HttpMessageHandler
         lock (_gate)
         {
             LastSequence++;
+            Contents.Add(content);
             JsonObject message = Message(LastSequence, content, id);
             _log[LastSequence] = new JsonObject { ["event"] = "message:created", ["payload"] = message };
             return message.ToJsonString();
@@ -41,7 +45,10 @@ internal sealed class ScriptedDatabase : HttpMessageHandler
     public void StoreRaw(string phoenixEvent, string payload)
     {
         lock (_gate)
+        {
+            Contents.Add("");
             _log[++LastSequence] = new JsonObject { ["event"] = phoenixEvent, ["payload"] = JsonNode.Parse(payload, documentOptions: new() { MaxDepth = 100_000 }) };
+        }
     }
 
     public void Forget(long sequence)
@@ -57,6 +64,9 @@ internal sealed class ScriptedDatabase : HttpMessageHandler
 
     public static HttpResponseMessage Error(HttpStatusCode status, string message, string code = "PT000") =>
         Json(new JsonObject { ["code"] = code, ["message"] = message, ["details"] = "It is so.", ["hint"] = "Do otherwise." }.ToJsonString(), status);
+
+    // Stores what a call to send a message asks for, once, and returns what is broadcast.
+    public string StoreSent(JsonObject arguments) => Stored(arguments);
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -96,7 +106,7 @@ internal sealed class ScriptedDatabase : HttpMessageHandler
         {
             foreach (JsonObject row in _log.Values)
             {
-                if ((string?)row["payload"]!["id"] == id)
+                if (row["payload"]!["id"] is { } stored && (string?)stored == id)
                     return row["payload"]!.ToJsonString();
             }
         }

@@ -22,6 +22,11 @@ internal sealed class ScriptedServer
 
     public bool AnswersLeaves { get; set; } = true;
 
+    // Takes a frame before the answers above do, when it returns true.
+    public Func<ScriptedSocket, SentFrame, bool> OnSent { get; set; } = (_, _) => false;
+
+    public Action<ScriptedSocket> OnConnected { get; set; } = _ => { };
+
     public int Connects => Volatile.Read(ref _connects);
 
     public Uri? LastAddress { get; private set; }
@@ -37,6 +42,7 @@ internal sealed class ScriptedServer
         await ConnectGate.WaitAsync(cancellationToken);
         if (OnConnect(number) is { } refusal)
             throw refusal;
+        OnConnected(socket);
         _sockets.Writer.TryWrite(socket);
     }
 }

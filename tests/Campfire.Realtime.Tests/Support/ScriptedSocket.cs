@@ -33,6 +33,8 @@ internal sealed class ScriptedSocket(ScriptedServer server) : IRealtimeSocket
         await SendGate.WaitAsync(cancellationToken);
         SentFrame sent = Read(frame.Span, isBinary);
         _sent.Writer.TryWrite(sent);
+        if (server.OnSent(this, sent))
+            return;
         if (sent.Event == "phx_join" && server.AnswersJoins)
             Reply(sent, """{"status":"ok","response":{"postgres_changes":[]}}""");
         else if (sent.Event == "heartbeat" && server.AnswersHeartbeats)
