@@ -38,7 +38,12 @@ internal sealed class Soak(SupportTeam team, FaultyProxy proxy, int percent)
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            await soak.OpenAsync(new ClientFactory(server.Target, log, proxy.Url, http) { ReconnectsAtOnce = true }, cancellationToken);
+            await soak.OpenAsync(new ClientFactory(server.Target, log, proxy.Url, http) {
+                ReconnectsAtOnce = true,
+
+                // The waiting for a turn would only make the run longer.
+                Budget = new RealtimeBudget(RealtimePlan.Team) { JoinsPerSecond = 100_000, MessagesPerSecond = 1_000_000 },
+            }, cancellationToken);
             Task[] reading = [.. soak._readers.Select(reader => reader.ReadAsync(over.Token))];
             IReadOnlyList<Figure> figures = await soak.MeasureAsync(cancellationToken);
             await over.CancelAsync();

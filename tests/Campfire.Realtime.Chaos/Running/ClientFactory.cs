@@ -9,6 +9,9 @@ internal sealed class ClientFactory(SupabaseTarget target, RunLog log, Uri? real
     public const string ImpatientOptions =
         "heartbeat every 1 s with 1 s for the answer, joins 3 s, requests 5 s, reconnects 0.1 to 2 s, tail check 3 s, buffers of 16 events";
 
+    /// <summary>What the clients share of the project's limits, which all harnesses raise; null for one of each client's own.</summary>
+    public RealtimeBudget? Budget { get; init; }
+
     /// <summary>Whether clients notice and repair sooner than they do at defaults.</summary>
     public bool IsImpatient { get; init; }
 
@@ -26,7 +29,7 @@ internal sealed class ClientFactory(SupabaseTarget target, RunLog log, Uri? real
             AccessToken = _ => ValueTask.FromResult(token()),
             HttpMessageHandler = http,
             LoggerFactory = log,
-            // A budget that all clients of the process share goes here.
+            Budget = Budget,
         };
         if (IsImpatient)
         {
