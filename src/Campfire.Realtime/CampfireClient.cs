@@ -99,7 +99,7 @@ public sealed class CampfireClient : IAsyncDisposable
     /// <remarks>
     /// Call it from <see cref="System.Net.NetworkInformation.NetworkChange.NetworkAddressChanged"/> or the platform's own notice. Without it a
     /// dead connection is noticed after <see cref="CampfireClientOptions.HeartbeatInterval"/> and <see cref="CampfireClientOptions.HeartbeatTimeout"/>.
-    /// Calling it too often costs one frame each.
+    /// Call it when something has changed and not on a timer: each call costs a frame, and while disconnected an attempt to connect.
     /// </remarks>
     public void NotifyNetworkChanged() => _connections.OnNetworkChanged();
 
@@ -217,18 +217,25 @@ public sealed class CampfireClient : IAsyncDisposable
             return;
         }
 
+        // Whatever goes wrong with one of them, the others go as well.
         try
         {
             if (_sending.Outbox is { } outbox)
                 await outbox.DisposeAsync().ConfigureAwait(false);
-            await Task.WhenAll(_registry.Sessions.Select(session => session.Owner.DisposeAsync().AsTask())).ConfigureAwait(false);
-            await _connections.DisposeAsync().ConfigureAwait(false);
-            _http.Dispose();
-            _ownHandler?.Dispose();
         }
         finally
         {
-            _closed.SetResult();
+            try
+            {
+                await Task.WhenAll(_registry.Sessions.Select(session => session.Owner.DisposeAsync().AsTask())).ConfigureAwait(false);
+            }
+            finally
+            {
+                await _connections.DisposeAsync().ConfigureAwait(false);
+                _http.Dispose();
+                _ownHandler?.Dispose();
+                _closed.SetResult();
+            }
         }
     }
 

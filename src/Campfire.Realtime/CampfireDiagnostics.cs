@@ -28,7 +28,7 @@ public static class CampfireDiagnostics
     /// <summary>Counter {event}: stored events accepted for readers' streams, each once, by <see cref="Event"/> and <see cref="Source"/>.</summary>
     public const string Events = "campfire.client.events";
 
-    /// <summary>Histogram s: from the moment that the database stored a message to the moment that its reader took it. Two clocks are compared.</summary>
+    /// <summary>Histogram s: from the moment that the database stored a message to the moment that its reader took it, by <see cref="Source"/>. Two clocks are compared.</summary>
     public const string EventDelay = "campfire.client.event.delay";
 
     /// <summary>Counter {event}: live events that had been there before and were dropped.</summary>

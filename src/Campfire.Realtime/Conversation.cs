@@ -65,7 +65,10 @@ public sealed partial class Conversation : IAsyncDisposable
     public DeliveryState State => _pump.State;
 
     /// <summary>Gets the sequence of the last stored event that the reader is done with: what to pass as <c>resumeAfter</c> another day.</summary>
-    /// <value>Rises when the reader asks for the next event, so an event that was being handled at a crash comes again.</value>
+    /// <value>
+    /// Rises when the reader asks for the next event, so an event that was being handled at a crash comes again, and so does the one after
+    /// which a loop was left with <c>break</c>.
+    /// </value>
     public long Position => Volatile.Read(ref _position);
 
     /// <summary>Watches how events arrive: the present state first, then each change. The stream ends behind <see cref="DeliveryMode.Ended"/>.</summary>
@@ -79,10 +82,10 @@ public sealed partial class Conversation : IAsyncDisposable
     /// <exception cref="InvalidOperationException">The stream is being read already.</exception>
     public async IAsyncEnumerable<ConversationEvent> ReadEventsAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        await foreach (ConversationEvent e in _pump.ReadAsync(cancellationToken).ConfigureAwait(false))
+        await foreach ((ConversationEvent e, EventSource source) in _pump.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             if (e is MessageCreated message)
-                Instruments.Taken(_time.GetUtcNow() - message.CreatedAt);
+                Instruments.Taken(_time.GetUtcNow() - message.CreatedAt, source);
             yield return e;
             if (e is StoredEvent stored)
                 Volatile.Write(ref _position, stored.Sequence);
@@ -189,6 +192,15 @@ public sealed partial class Conversation : IAsyncDisposable
     {
         _pump.Start();
         await _session.JoinAsync(cancellationToken).ConfigureAwait(false);
+        _ = LeaveAtEndAsync();
+    }
+
+    /// <summary>Who may not read any more has no use for the channels.</summary>
+    private async Task LeaveAtEndAsync()
+    {
+        await _pump.Ended.ConfigureAwait(false);
+        await Typing.DisposeAsync().ConfigureAwait(false);
+        await _session.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task<ReadReceipt> MarkAsync(long delivered, long? read, CancellationToken cancellationToken)

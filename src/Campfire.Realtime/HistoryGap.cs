@@ -2,8 +2,11 @@ using Campfire.Realtime.Protocol;
 
 namespace Campfire.Realtime;
 
-/// <summary>Says that a part of a conversation's log can no longer be read, once for each such part.</summary>
-/// <remarks>The events after it follow in order. It happens only where rows of <c>conversation_events</c> were deleted.</remarks>
+/// <summary>Says that a part of a conversation's log can not be read, once for each such part.</summary>
+/// <remarks>
+/// The events after it follow in order. It happens only where rows of <c>conversation_events</c> were deleted, or were written by hand and
+/// cannot be read.
+/// </remarks>
 public sealed record HistoryGap : ConversationEvent
 {
     internal HistoryGap(Guid conversationId, long first, long last)

@@ -95,7 +95,15 @@ public sealed class Inbox : IAsyncDisposable
     {
         await _session.JoinAsync(cancellationToken).ConfigureAwait(false);
         _pump.Start();
+        _ = LeaveAtEndAsync();
         await _pump.FirstRead.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Who may not read any more has no use for the channel.</summary>
+    private async Task LeaveAtEndAsync()
+    {
+        await _pump.Ended.ConfigureAwait(false);
+        await _session.DisposeAsync().ConfigureAwait(false);
     }
 
     private void OnBroadcast(in BroadcastView broadcast)
@@ -107,7 +115,10 @@ public sealed class Inbox : IAsyncDisposable
         if (PayloadReader.TryReadConversation(broadcast.Payload, out ConversationSummary? conversation, out string? error))
             _pump.Offer(conversation);
         else
+        {
             _session.ReportUnreadable(name, error);
+            _pump.RequestReadSoon();
+        }
     }
 
     private sealed class Sink(Inbox inbox) : IChannelSink

@@ -322,6 +322,10 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         await link.Joining.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
+            // Who waited on a link that is over must not use up a turn of the budget for it.
+            if (link.Loss.IsCompleted)
+                return LinkLost();
+
             await _budget.WaitForJoinAsync(cancellationToken).ConfigureAwait(false);
             if (_tokens.IsAboutToEnd(token))
                 token = await _tokens.AskAsync(cancellationToken).ConfigureAwait(false);

@@ -8,31 +8,26 @@ namespace Campfire.Realtime.Connection;
 /// <summary>Owns one socket and its state: connects, waits for the loss, backs off and connects again; rests while no channel needs it.</summary>
 internal sealed partial class ConnectionLoop : IAsyncDisposable
 {
-    /// <summary>How long whatever is under way may still take after the network changed.</summary>
-    public static readonly TimeSpan PatienceAfterNetworkChange = TimeSpan.FromSeconds(2);
-
     private readonly CampfireClientOptions _options;
     private readonly Func<IRealtimeSocket> _newSocket;
     private readonly IFrameReceiver _receiver;
     private readonly Backoff _backoff;
     private readonly ILogger _logger;
     private readonly Uri _address;
-    private readonly Action _onStatus;
+    private readonly ConnectionPool _pool;
+    private readonly NetworkHint _hint;
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _gate = new();
     private TaskCompletionSource<SocketLink> _live = NewLive();
     private Task _loop = Task.CompletedTask;
     private volatile CampfireStatus _status = new(CampfireConnectionState.Disconnected);
     private SocketLink? _link;
-    private CancellationTokenSource? _attempt;
-    private TaskCompletionSource? _pause;
-    private bool _hasNetworkChanged;
     private Refusal? _lastRefusal;
     private bool _isRunning;
     private bool _isClosed;
 
     public ConnectionLoop(
-        CampfireClientOptions options, Func<IRealtimeSocket> newSocket, IFrameReceiver receiver, Backoff backoff, ILogger logger, Action onStatus)
+        CampfireClientOptions options, Func<IRealtimeSocket> newSocket, IFrameReceiver receiver, Backoff backoff, ILogger logger, ConnectionPool pool)
     {
         _options = options;
         _newSocket = newSocket;
@@ -40,7 +35,8 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         _backoff = backoff;
         _logger = logger;
         _address = options.SocketUrl();
-        _onStatus = onStatus;
+        _pool = pool;
+        _hint = new NetworkHint(options.TimeProvider);
         Demand = new SocketDemand(options.MaxChannelsPerConnection, options.IdleTimeout, options.TimeProvider);
     }
 
@@ -70,18 +66,10 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
     public void OnNetworkChanged()
     {
         SocketLink? link;
+        _hint.Give();
         lock (_gate)
-        {
             link = _link;
-            _hasNetworkChanged = true;
-            _pause?.TrySetResult();
-            _attempt?.CancelAfter(PatienceAfterNetworkChange);
-
-            // Networks change in bursts, and each hint must not give the same attempt more time.
-            _attempt = null;
-        }
-
-        link?.Probe(PatienceAfterNetworkChange);
+        link?.Probe(NetworkHint.Patience);
     }
 
     /// <summary>Starts the loop, and waits for the connection.</summary>
@@ -186,7 +174,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             Refusal refusal;
             try
             {
-                (SocketLink? link, refusal) = await TryOpenAsync(wasConnected, cancellationToken).ConfigureAwait(false);
+                (SocketLink? link, refusal) = await TryOpenAsync(cancellationToken).ConfigureAwait(false);
                 if (link is not null)
                 {
                     LinkLoss? loss;
@@ -219,7 +207,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             }
             catch (Exception e)
             {
-                refusal = OfFailure(e, wasConnected);
+                refusal = OfFailure(e);
                 LogConnectFailed(refusal.Class, refusal.Reason);
             }
 
@@ -234,8 +222,8 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             }
 
             // What failed on the network before says nothing about this one.
-            lock (_gate)
-                attempt = _hasNetworkChanged ? 0 : attempt;
+            if (_hint.Take())
+                attempt = 0;
 
             // The first attempt after a loss waits too: a server that restarts would otherwise meet all its clients at once.
             TimeSpan delay = refusal.Class is RefusalClass.Capacity ? _backoff.ForCapacity() : _backoff.Next(Math.Max(attempt, 1));
@@ -244,7 +232,9 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             try
             {
                 // Another network says nothing about a limit that was reached.
-                if (await PauseAsync(delay, isCutShort: refusal.Class is not RefusalClass.Capacity, cancellationToken).ConfigureAwait(false))
+                if (refusal.Class is RefusalClass.Capacity)
+                    await Task.Delay(delay, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+                else if (await _hint.PauseAsync(delay, cancellationToken).ConfigureAwait(false))
                     attempt = 0;
             }
             catch (OperationCanceledException)
@@ -254,40 +244,19 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits, and says whether a change of the network cut the wait short.</summary>
-    private async Task<bool> PauseAsync(TimeSpan delay, bool isCutShort, CancellationToken cancellationToken)
-    {
-        var pause = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (_gate)
-            _pause = isCutShort ? pause : null;
-        try
-        {
-            await pause.Task.WaitAsync(delay, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return false;
-        }
-        finally
-        {
-            lock (_gate)
-                _pause = null;
-        }
-    }
-
-    private async Task<(SocketLink? Link, Refusal Refusal)> TryOpenAsync(bool wasConnected, CancellationToken cancellationToken)
+    private async Task<(SocketLink? Link, Refusal Refusal)> TryOpenAsync(CancellationToken cancellationToken)
     {
         using Activity? activity = Instruments.StartConnect(_address);
         try
         {
             SocketLink link = await OpenAsync(cancellationToken).ConfigureAwait(false);
             Instruments.Connected(activity);
+            _pool.OnAccepted();
             return (link, default);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            Refusal refusal = OfFailure(e, wasConnected);
+            Refusal refusal = OfFailure(e);
             LogConnectFailed(refusal.Class, refusal.Reason);
             Instruments.ConnectFailed(activity, refusal);
             return (null, refusal);
@@ -302,11 +271,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             using var deadline = new CancellationTokenSource(_options.RequestTimeout, _options.TimeProvider);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
             LogConnecting(_address.Authority);
-            lock (_gate)
-            {
-                _attempt = deadline;
-                _hasNetworkChanged = false;
-            }
+            _hint.BeginAttempt(deadline);
 
             try
             {
@@ -318,8 +283,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             }
             finally
             {
-                lock (_gate)
-                    _attempt = null;
+                _hint.EndAttempt();
             }
         }
         catch
@@ -339,11 +303,17 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         LogConnected(_address.Authority);
         Instruments.ConnectionBegan();
         Show(new CampfireStatus(CampfireConnectionState.Connected));
+        bool isDoubtful;
         lock (_gate)
         {
             _link = link;
             _live.TrySetResult(link);
+            isDoubtful = _hint.Take();
         }
+
+        // Opened on the network as it was before.
+        if (isDoubtful)
+            link.Probe(NetworkHint.Patience);
 
         using var holding = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task idle = Demand.WhenIdleAsync(holding.Token);
@@ -372,13 +342,13 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
     private void Show(CampfireStatus status)
     {
         _status = status;
-        _onStatus();
+        _pool.OnStatus();
     }
 
-    private Refusal OfFailure(Exception error, bool wasConnected)
+    private Refusal OfFailure(Exception error)
     {
         if (error is SocketRefusedException refused)
-            return Refusal.OfUpgrade(refused.Status, refused.Reason, wasConnected);
+            return Refusal.OfUpgrade(refused.Status, refused.Reason, _pool.WasAccepted);
 
         // Nothing that goes wrong with one connection may end the trying.
         if (error is not (IOException or TimeoutException))

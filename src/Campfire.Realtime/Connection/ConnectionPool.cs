@@ -14,6 +14,7 @@ internal sealed class ConnectionPool : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private readonly List<ConnectionLoop> _loops = [];
+    private volatile bool _wasAccepted;
     private bool _isClosed;
 
     public ConnectionPool(CampfireClientOptions options, Func<IRealtimeSocket> newSocket, IFrameReceiver receiver, Backoff backoff, ILogger logger)
@@ -28,6 +29,11 @@ internal sealed class ConnectionPool : IAsyncDisposable
 
     /// <summary>The state of the sockets together: that of the one which is worst off.</summary>
     public StatusBoard Status { get; } = new(new CampfireStatus(CampfireConnectionState.Disconnected), StatusBacklog);
+
+    /// <summary>Whether the server has accepted the address and the key before, on whichever socket.</summary>
+    public bool WasAccepted => _wasAccepted;
+
+    public void OnAccepted() => _wasAccepted = true;
 
     public bool IsStarted
     {
@@ -74,8 +80,13 @@ internal sealed class ConnectionPool : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_isClosed, typeof(CampfireClient));
             foreach (ConnectionLoop loop in _loops)
             {
-                if (loop.Demand.TryAddChannel())
-                    return loop;
+                if (!loop.Demand.TryAddChannel())
+                    continue;
+
+                // A further socket that was refused for good is tried again; for the first one that is the application's word.
+                if (loop != _loops[0])
+                    loop.Start();
+                return loop;
             }
 
             ConnectionLoop further = NewLoop();
@@ -95,6 +106,18 @@ internal sealed class ConnectionPool : IAsyncDisposable
             loop.OnNetworkChanged();
     }
 
+    /// <summary>The state of one of the sockets has changed.</summary>
+    public void OnStatus()
+    {
+        // Under the gate, so that of two changes at once the later one is shown last.
+        lock (_gate)
+        {
+            // A socket without a channel, resting or refused, says nothing about those in use.
+            CampfireStatus worst = _loops.Where((loop, index) => !loop.Demand.IsResting && (index == 0 || loop.Demand.HasChannels)).Select(loop => loop.Status).MaxBy(status => Severity(status.State)) ?? _loops[0].Status;
+            Status.Show(worst);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         lock (_gate)
@@ -110,18 +133,7 @@ internal sealed class ConnectionPool : IAsyncDisposable
         Status.Complete();
     }
 
-    private ConnectionLoop NewLoop() => new(_options, _newSocket, _receiver, _backoff, _logger, ShowWorst);
-
-    private void ShowWorst()
-    {
-        // Under the gate, so that of two changes at once the later one is shown last.
-        lock (_gate)
-        {
-            // A socket that rests says nothing about those in use.
-            CampfireStatus worst = _loops.Where(loop => !loop.Demand.IsResting).Select(loop => loop.Status).MaxBy(status => Severity(status.State)) ?? _loops[0].Status;
-            Status.Show(worst);
-        }
-    }
+    private ConnectionLoop NewLoop() => new(_options, _newSocket, _receiver, _backoff, _logger, this);
 
     private static int Severity(CampfireConnectionState state) => state switch
     {

@@ -22,6 +22,15 @@ internal sealed class SocketDemand(int capacity, TimeSpan idleTimeout, TimeProvi
         }
     }
 
+    public bool HasChannels
+    {
+        get
+        {
+            lock (_gate)
+                return _channels > 0;
+        }
+    }
+
     public bool TryAddChannel()
     {
         lock (_gate)

@@ -22,12 +22,28 @@ internal sealed record LogPage(IReadOnlyList<StoredEvent> Events, long Through, 
 internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc, CampfireClientOptions options, Backoff backoff, ILogger logger)
 {
     private const int PageSize = 500;
-    private const int MaxTokenRefusals = 3;
+
+    private readonly PersistentReader _reader = new(options, backoff);
 
     public Guid ConversationId => conversationId;
 
-    public async Task<long> ReadLastSequenceAsync(CancellationToken cancellationToken) =>
-        (await ReadAsync(long.MaxValue, 1, MaxTokenRefusals, static () => TimeSpan.Zero, cancellationToken).ConfigureAwait(false)).LastSequence;
+    /// <summary>Reads where the log ends, for a join: who may not read it, or reads it in a wrong way, is told at once.</summary>
+    public async Task<long> ReadLastSequenceAsync(CancellationToken cancellationToken)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return (await ReadAsync(long.MaxValue, 1, cancellationToken).ConfigureAwait(false)).LastSequence;
+            }
+            catch (CampfireException e) when (e.IsTransient)
+            {
+                TimeSpan delay = backoff.Next(attempt);
+                LogReadFailed(conversationId, e.Code, attempt, delay);
+                await Task.Delay(delay, options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
 
     /// <param name="sequence">The page begins behind it.</param>
     /// <param name="leastRetryDelay">How long to wait at least after a failure.</param>
@@ -35,7 +51,11 @@ internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc
     public async Task<LogPage> ReadAfterAsync(long sequence, Func<TimeSpan> leastRetryDelay, CancellationToken cancellationToken)
     {
         using Activity? activity = Instruments.StartRead();
-        EventsPage page = await ReadAsync(sequence, PageSize, tokenRefusals: 0, leastRetryDelay, cancellationToken).ConfigureAwait(false);
+        EventsPage page = await _reader.ReadAsync(
+            token => ReadAsync(sequence, PageSize, token),
+            (e, attempt, delay) => LogReadFailed(conversationId, e.Code, attempt, delay),
+            leastRetryDelay,
+            cancellationToken).ConfigureAwait(false);
         List<StoredEvent> events = Parse(page);
         activity?.SetTag(CampfireDiagnostics.Count, events.Count);
         if (!page.HasMore || page.Events.Count == 0)
@@ -46,29 +66,9 @@ internal sealed partial class ConversationLog(Guid conversationId, RpcClient rpc
         return new LogPage(events, Math.Min(through, page.LastSequence), page.LastSequence);
     }
 
-    private async Task<EventsPage> ReadAsync(long after, int limit, int tokenRefusals, Func<TimeSpan> leastRetryDelay, CancellationToken cancellationToken)
-    {
-        for (int attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return await rpc.CallAsync(
-                    "campfire_events", new EventsArguments(conversationId, after, limit),
-                    RpcJsonContext.Default.EventsArguments, RpcJsonContext.Default.EventsPage, cancellationToken).ConfigureAwait(false);
-            }
-            catch (CampfireException e) when (e.IsTransient || (IsTokenRefused(e) && ++tokenRefusals <= MaxTokenRefusals))
-            {
-                TimeSpan delay = backoff.Next(attempt), least = leastRetryDelay();
-                delay = delay > least ? delay : least;
-                LogReadFailed(conversationId, e.Code, attempt, delay);
-                await Task.Delay(delay, options.TimeProvider, cancellationToken).ConfigureAwait(false);
-            }
-        }
-    }
-
-    // Whoever makes the tokens may need a moment after a sleep; a stream that is being read does not end for that. When there is
-    // no token at all, the application has said so itself.
-    private static bool IsTokenRefused(CampfireException e) => e is { Code: CampfireErrorCode.InvalidToken, ServerReason: not null };
+    private Task<EventsPage> ReadAsync(long after, int limit, CancellationToken cancellationToken) => rpc.CallAsync(
+        "campfire_events", new EventsArguments(conversationId, after, limit),
+        RpcJsonContext.Default.EventsArguments, RpcJsonContext.Default.EventsPage, cancellationToken);
 
     private List<StoredEvent> Parse(EventsPage page)
     {

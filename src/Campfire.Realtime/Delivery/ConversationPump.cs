@@ -24,16 +24,17 @@ internal sealed partial class ConversationPump : IAsyncDisposable
     private readonly EventSequencer _sequencer;
     private readonly WakeUp _wakeUp;
     private readonly Channel<ConversationEvent> _live;
-    private readonly SingleReaderStream<ConversationEvent> _delivered;
+    private readonly SingleReaderStream<(ConversationEvent, EventSource)> _delivered;
     private readonly DeliveryMonitor _delivery;
     private readonly ViolationLog _violations;
+    private readonly ReadAbandoning _abandoning;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _announced;
     private int _mustCatchUp;
     private int _mayMiss;
     private int _mustStartAfresh;
     private LogRead? _read;
-    private long? _lastAbandoned;
     private bool _hasEnded;
     private bool _isDisposed;
     private long? _holeSince;
@@ -50,12 +51,16 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         _sequencer = new EventSequencer(cursor, options.EventBufferSize);
         _wakeUp = new WakeUp(options.TimeProvider);
         _live = Channel.CreateBounded<ConversationEvent>(new BoundedChannelOptions(options.EventBufferSize) { SingleReader = true });
-        _delivered = new SingleReaderStream<ConversationEvent>(options.EventBufferSize, BoundedChannelFullMode.Wait);
+        _delivered = new SingleReaderStream<(ConversationEvent, EventSource)>(options.EventBufferSize, BoundedChannelFullMode.Wait);
         _announced = cursor;
         _violations = new ViolationLog(logger);
+        _abandoning = new ReadAbandoning(options.RequestTimeout, options.TimeProvider);
         _delivery = new DeliveryMonitor(options, backoff, status, _wakeUp.Now);
         TailChecked();
     }
+
+    /// <summary>Completes when the stream has ended.</summary>
+    public Task Ended => _ended.Task;
 
     public DeliveryState State => _delivery.State;
 
@@ -113,7 +118,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
 
     public IAsyncEnumerable<DeliveryState> WatchStateAsync(CancellationToken cancellationToken) => _delivery.WatchAsync(cancellationToken);
 
-    public IAsyncEnumerable<ConversationEvent> ReadAsync(CancellationToken cancellationToken) => _delivered.ReadAsync(cancellationToken);
+    public IAsyncEnumerable<(ConversationEvent Event, EventSource Source)> ReadAsync(CancellationToken cancellationToken) => _delivered.ReadAsync(cancellationToken);
 
     /// <summary>Ends the stream, behind what was delivered before. Nothing is read any more.</summary>
     public void End(Exception reason)
@@ -122,6 +127,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         _delivery.OnEnded(reason.Message);
         Volatile.Write(ref _hasEnded, true);
         _wakeUp.Now();
+        _ended.TrySetResult();
     }
 
     public async ValueTask DisposeAsync()
@@ -133,6 +139,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         await _loop.ConfigureAwait(false);
         _violations.LogTotals();
         _delivered.Complete();
+        _ended.TrySetResult();
         _delivery.Dispose();
         _wakeUp.Dispose();
         _stopping.Dispose();
@@ -151,7 +158,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
                 while (_live.Reader.TryRead(out ConversationEvent? e))
                     await AcceptAsync(e, EventSource.Live, cancellationToken).ConfigureAwait(false);
 
-                if (Interlocked.Exchange(ref _mustStartAfresh, 0) != 0 && _read is not null && MayAbandonRead())
+                if (Interlocked.Exchange(ref _mustStartAfresh, 0) != 0 && _read is not null && _abandoning.MayAbandon())
                     AbandonRead();
                 if (_read is { Page.IsCompleted: true } read)
                     await TakeAsync(read, cancellationToken).ConfigureAwait(false);
@@ -171,7 +178,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         }
         catch (CampfireException e)
         {
-            End(e.Code is CampfireErrorCode.NotFound or CampfireErrorCode.AccessDenied
+            End(PersistentReader.IsVerdict(e)
                 ? new CampfireException(CampfireErrorCode.AccessWithdrawn, $"The conversation {_log.ConversationId} can no longer be read.", e.ServerReason, e)
                 : e);
         }
@@ -241,11 +248,11 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         if (e is not StoredEvent stored)
         {
             // Nobody promises these; they must not hold up those that are.
-            _delivered.TryWrite(e);
+            _delivered.TryWrite((e, source));
             return;
         }
 
-        switch (_sequencer.Offer(stored))
+        switch (_sequencer.Offer(stored, source))
         {
             case Delivery.Offer.Refused:
                 Volatile.Write(ref _mustCatchUp, 1);
@@ -263,7 +270,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
 
     private async ValueTask DeliverAsync(CancellationToken cancellationToken)
     {
-        while (_sequencer.TryTake(out StoredEvent? next))
+        while (_sequencer.TryTake(out (StoredEvent, EventSource) next))
             await _delivered.WriteAsync(next, cancellationToken).ConfigureAwait(false);
     }
 
@@ -289,16 +296,6 @@ internal sealed partial class ConversationPump : IAsyncDisposable
                 ((WakeUp)wakeUp!).Now();
             },
             _wakeUp, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-    }
-
-    /// <summary>Whether the last abandoned read was so long ago that on a flapping network, too, one read after the other comes to its end.</summary>
-    private bool MayAbandonRead()
-    {
-        if (_lastAbandoned is { } last && _options.TimeProvider.GetElapsedTime(last) < _options.RequestTimeout)
-            return false;
-
-        _lastAbandoned = _options.TimeProvider.GetTimestamp();
-        return true;
     }
 
     private void AbandonRead()
@@ -343,8 +340,10 @@ internal sealed partial class ConversationPump : IAsyncDisposable
             return;
         }
 
-        // What was held before this was read was stored before, so a sequence that the log does not reach was never real.
-        int invented = _sequencer.DropBeyond(page.LastSequence);
+        // What was held before this was read was stored before. A replica may show it later, so the log is asked twice.
+        int invented = _sequencer.DropBeyond(page.LastSequence, out bool hasDoubtful);
+        if (hasDoubtful)
+            RequestCatchUpSoon();
         for (; invented > 0; invented--)
             _violations.Report(Violation.InventedEvent, "beyond the log", _log.ConversationId.ToString(), $"the log ends at {page.LastSequence}");
 
@@ -360,7 +359,7 @@ internal sealed partial class ConversationPump : IAsyncDisposable
         {
             LogHistoryGap(_log.ConversationId, lost.First, lost.Last);
             Instruments.HistoryLost(lost.Last - lost.First + 1);
-            await _delivered.WriteAsync(new HistoryGap(_log.ConversationId, lost.First, lost.Last), cancellationToken).ConfigureAwait(false);
+            await _delivered.WriteAsync((new HistoryGap(_log.ConversationId, lost.First, lost.Last), EventSource.Recovered), cancellationToken).ConfigureAwait(false);
             await DeliverAsync(cancellationToken).ConfigureAwait(false);
         }
     }

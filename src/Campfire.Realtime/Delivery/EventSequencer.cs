@@ -1,4 +1,4 @@
-using System.Diagnostics.CodeAnalysis;
+using Campfire.Realtime.Diagnostics;
 using Campfire.Realtime.Protocol;
 
 namespace Campfire.Realtime.Delivery;
@@ -21,8 +21,9 @@ internal enum Offer
 /// <summary>Puts stored events in order: each sequence once, none before its predecessor. Not thread-safe.</summary>
 internal sealed class EventSequencer(long cursor, int maxHeld)
 {
-    private readonly SortedDictionary<long, StoredEvent> _held = [];
+    private readonly SortedDictionary<long, (StoredEvent Event, EventSource Source)> _held = [];
     private long[] _marked = [];
+    private HashSet<long> _doubtful = [];
 
     /// <summary>The sequence of the last event that was taken.</summary>
     public long Cursor { get; private set; } = cursor;
@@ -30,18 +31,18 @@ internal sealed class EventSequencer(long cursor, int maxHeld)
     /// <summary>Whether a later event waits for a missing one.</summary>
     public bool HasHole => _held.Count > 0 && !_held.ContainsKey(Cursor + 1);
 
-    public Offer Offer(StoredEvent stored)
+    public Offer Offer(StoredEvent stored, EventSource source)
     {
         if (stored.Sequence <= Cursor || _held.ContainsKey(stored.Sequence))
             return Delivery.Offer.Duplicate;
         if (_held.Count >= maxHeld && stored.Sequence != Cursor + 1)
             return Delivery.Offer.Refused;
 
-        _held.Add(stored.Sequence, stored);
+        _held.Add(stored.Sequence, (stored, source));
         return stored.Sequence == Cursor + 1 ? Delivery.Offer.Ready : Delivery.Offer.Held;
     }
 
-    public bool TryTake([NotNullWhen(true)] out StoredEvent? next)
+    public bool TryTake(out (StoredEvent Event, EventSource Source) next)
     {
         if (!_held.Remove(Cursor + 1, out next))
             return false;
@@ -71,11 +72,17 @@ internal sealed class EventSequencer(long cursor, int maxHeld)
     /// <summary>Remembers what is held now, for <see cref="DropBeyond"/>.</summary>
     public void MarkHeld() => _marked = [.. _held.Keys];
 
-    /// <summary>Drops what was held at the last mark, still is and lies beyond a sequence, and says how many that were.</summary>
-    public int DropBeyond(long sequence)
+    /// <summary>Drops what lies beyond a sequence, was held at the last mark, and was beyond already the time before.</summary>
+    /// <param name="sequence">The last one that is known to be real.</param>
+    /// <param name="hasDoubtful">Whether something was beyond for the first time.</param>
+    /// <returns>How many were dropped.</returns>
+    public int DropBeyond(long sequence, out bool hasDoubtful)
     {
-        int dropped = _marked.Count(marked => marked > sequence && _held.Remove(marked));
+        HashSet<long> beyond = [.. _marked.Where(marked => marked > sequence && _held.ContainsKey(marked))];
+        int dropped = beyond.RemoveWhere(held => _doubtful.Contains(held) && _held.Remove(held));
+        _doubtful = beyond;
         _marked = [];
+        hasDoubtful = beyond.Count > 0;
         return dropped;
     }
 }

@@ -19,6 +19,8 @@ internal sealed partial class InboxPump : IAsyncDisposable
     // a little earlier finds it, and its version says whether it is news.
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(30);
 
+    private static readonly TimeSpan SuspicionInterval = TimeSpan.FromSeconds(1);
+
     private readonly Guid _organizationId;
     private readonly RpcClient _rpc;
     private readonly int _limit;
@@ -28,10 +30,14 @@ internal sealed partial class InboxPump : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly InboxList _list;
     private readonly DeliveryMonitor _delivery;
+    private readonly PersistentReader _reader;
+    private readonly ReadAbandoning _abandoning;
     private readonly WakeUp _readNeeded;
     private readonly WakeUp _hasChanges;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _firstRead = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _isReadSoon;
     private CancellationTokenSource? _reading;
     private DateTimeOffset? _readThrough;
     private Exception? _error;
@@ -52,6 +58,9 @@ internal sealed partial class InboxPump : IAsyncDisposable
         _readNeeded = new WakeUp(options.TimeProvider);
         _hasChanges = new WakeUp(options.TimeProvider);
         _delivery = new DeliveryMonitor(options, backoff, status, _readNeeded.Now);
+        _reader = new PersistentReader(options, backoff);
+        _abandoning = new ReadAbandoning(options.RequestTimeout, options.TimeProvider);
+        _firstRead.Task.IsToldElsewhere();
     }
 
     /// <summary>Completes when the list holds what the database had at the join.</summary>
@@ -72,13 +81,24 @@ internal sealed partial class InboxPump : IAsyncDisposable
 
     public void RequestRead() => _readNeeded.Now();
 
+    /// <summary>Says that something may be missing of which nothing is known. The database is read, but not for each of many.</summary>
+    public void RequestReadSoon()
+    {
+        if (Interlocked.Exchange(ref _isReadSoon, true) is false)
+            _readNeeded.In(SuspicionInterval);
+    }
+
+    /// <summary>Completes when the stream has ended.</summary>
+    public Task Ended => _ended.Task;
+
     public void OnLive()
     {
         _delivery.OnLive();
         lock (_gate)
         {
             // A read that failed while the channel was away may have long to wait for its next attempt.
-            _ = _reading?.CancelAsync();
+            if (_reading is { } reading && _abandoning.MayAbandon())
+                _ = reading.CancelAsync();
         }
 
         _readNeeded.Now();
@@ -165,8 +185,8 @@ internal sealed partial class InboxPump : IAsyncDisposable
 
         _hasChanges.Now();
         _readNeeded.Now();
-        if (_firstRead.TrySetException(reason ?? new ObjectDisposedException(nameof(Inbox))))
-            _ = _firstRead.Task.Exception;
+        _firstRead.TrySetException(reason ?? new ObjectDisposedException(nameof(Inbox)));
+        _ended.TrySetResult();
     }
 
     public async ValueTask DisposeAsync()
@@ -195,6 +215,7 @@ internal sealed partial class InboxPump : IAsyncDisposable
                         return;
                 }
 
+                Volatile.Write(ref _isReadSoon, false);
                 if (!await TryReadAsync(cancellationToken).ConfigureAwait(false))
                     continue;
 
@@ -211,7 +232,7 @@ internal sealed partial class InboxPump : IAsyncDisposable
         }
         catch (CampfireException e)
         {
-            End(_firstRead.Task.IsCompleted && e.Code is (CampfireErrorCode.NotFound or CampfireErrorCode.AccessDenied)
+            End(_firstRead.Task.IsCompletedSuccessfully && PersistentReader.IsVerdict(e)
                 ? new CampfireException(CampfireErrorCode.AccessWithdrawn, $"The inbox of {_organizationId} can no longer be read.", e.ServerReason, e)
                 : e);
         }
@@ -300,21 +321,23 @@ internal sealed partial class InboxPump : IAsyncDisposable
         return conversations;
     }
 
-    private async Task<ConversationsPage> ReadPageAsync(ConversationsArguments arguments, CancellationToken cancellationToken)
+    private Task<ConversationsPage> ReadPageAsync(ConversationsArguments arguments, CancellationToken cancellationToken) => _reader.ReadAsync(
+        token => ReadOnceAsync(arguments, token),
+        (e, attempt, delay) => LogReadFailed(_organizationId, e.Code, attempt, delay),
+        _delivery.LeastRetryDelay,
+        cancellationToken);
+
+    private async Task<ConversationsPage> ReadOnceAsync(ConversationsArguments arguments, CancellationToken cancellationToken)
     {
-        for (int attempt = 1; ; attempt++)
+        try
         {
-            try
-            {
-                return await CallAsync(arguments, cancellationToken).ConfigureAwait(false);
-            }
-            catch (CampfireException e) when (e.IsTransient)
-            {
-                TimeSpan delay = _backoff.Next(attempt), least = _delivery.LeastRetryDelay();
-                delay = delay > least ? delay : least;
-                LogReadFailed(_organizationId, e.Code, attempt, delay);
-                await Task.Delay(delay, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
-            }
+            return await CallAsync(arguments, cancellationToken).ConfigureAwait(false);
+        }
+        catch (CampfireException e) when (!e.IsTransient && !_firstRead.Task.IsCompleted)
+        {
+            // Whoever awaits the join is told at once what waiting does not mend.
+            _firstRead.TrySetException(e);
+            throw;
         }
     }
 

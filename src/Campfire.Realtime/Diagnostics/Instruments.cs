@@ -92,9 +92,9 @@ internal static class Instruments
 
         // An application's own names would make as many series.
         new KeyValuePair<string, object?>(CampfireDiagnostics.Event, stored is UnknownStoredEvent ? "other" : stored.Name),
-        new KeyValuePair<string, object?>(CampfireDiagnostics.Source, source switch { EventSource.Live => "live", EventSource.Recovered => "recovered", _ => "polled" }));
+        Tag(source));
 
-    public static void Taken(TimeSpan delay) => EventDelay.Record(Math.Max(delay.TotalSeconds, 0));
+    public static void Taken(TimeSpan delay, EventSource source) => EventDelay.Record(Math.Max(delay.TotalSeconds, 0), Tag(source));
 
     public static void Duplicate() => Duplicates.Add(1);
 
@@ -117,6 +117,9 @@ internal static class Instruments
     public static void TypingGaveWay() => TypingDropped.Add(1);
 
     public static void Violation(Violation violation) => Violations.Add(1, new KeyValuePair<string, object?>(CampfireDiagnostics.Kind, violation.ToString()));
+
+    private static KeyValuePair<string, object?> Tag(EventSource source) =>
+        new(CampfireDiagnostics.Source, source switch { EventSource.Live => "live", EventSource.Recovered => "recovered", _ => "polled" });
 
     private static KeyValuePair<string, object?> Tag(ChannelName name) => new(CampfireDiagnostics.Channel, name.Kind.ToString());
 

@@ -182,7 +182,7 @@ public sealed class ConversationPumpPropertyTests
         private async Task<List<ConversationEvent>> ReadAsync(ConversationPump pump)
         {
             var read = new List<ConversationEvent>();
-            await foreach (ConversationEvent e in pump.ReadAsync(CancellationToken.None))
+            await foreach ((ConversationEvent e, _) in pump.ReadAsync(CancellationToken.None))
             {
                 await _mayRead.WaitAsync();
                 read.Add(e);
