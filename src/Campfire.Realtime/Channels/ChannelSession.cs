@@ -28,6 +28,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     private readonly bool _isPresenceEnabled;
     private readonly CancellationTokenSource _leaving = new();
     private readonly TaskCompletionSource _firstJoin = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _loop = Task.CompletedTask;
     private ConnectionLoop? _connection;
     private volatile Membership? _membership;
@@ -179,20 +180,28 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
         {
-            await _loop.ConfigureAwait(false);
+            // Whoever leaves may join again at once, and must find the place free.
+            await _left.Task.ConfigureAwait(false);
             return;
         }
 
-        await _leaving.CancelAsync().ConfigureAwait(false);
-        await _loop.ConfigureAwait(false);
+        try
+        {
+            await _leaving.CancelAsync().ConfigureAwait(false);
+            await _loop.ConfigureAwait(false);
 
-        // Also after a join that nobody waited for any more: the server may yet agree to it, and would keep the membership.
-        if (_membership is { } membership)
-            await LeaveAsync(membership, isAnswered: membership.IsConfirmed).ConfigureAwait(false);
-        _membership = null;
-        GiveUpPlace();
-        _firstJoin.TrySetException(new ObjectDisposedException(Name.Value));
-        _leaving.Dispose();
+            // Also after a join that nobody waited for any more: the server may yet agree to it, and would keep the membership.
+            if (_membership is { } membership)
+                await LeaveAsync(membership, isAnswered: membership.IsConfirmed).ConfigureAwait(false);
+            _membership = null;
+        }
+        finally
+        {
+            GiveUpPlace();
+            _firstJoin.TrySetException(new ObjectDisposedException(Name.Value));
+            _leaving.Dispose();
+            _left.SetResult();
+        }
     }
 
     private void OnSystem(Membership membership, SystemMessage? message)
@@ -302,7 +311,8 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     private void GiveUpPlace()
     {
         _registry.Remove(this);
-        Interlocked.Exchange(ref _connection, null)?.Demand.RemoveChannel();
+        if (Interlocked.Exchange(ref _connection, null) is { } connection)
+            _connections.RemoveChannel(connection);
     }
 
     private async Task<Refusal?> TryJoinAsync(SocketLink link, CancellationToken cancellationToken)

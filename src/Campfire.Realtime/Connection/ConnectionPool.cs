@@ -71,7 +71,7 @@ internal sealed class ConnectionPool : IAsyncDisposable
         return first.ConnectAsync(cancellationToken);
     }
 
-    /// <summary>Finds a socket with room for one more channel. Give the channel back to <see cref="ConnectionLoop.Demand"/>.</summary>
+    /// <summary>Finds a socket with room for one more channel.</summary>
     /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
     public ConnectionLoop AddChannel()
     {
@@ -95,6 +95,14 @@ internal sealed class ConnectionPool : IAsyncDisposable
             further.Start();
             return further;
         }
+    }
+
+    public void RemoveChannel(ConnectionLoop loop)
+    {
+        loop.Demand.RemoveChannel();
+
+        // What is wrong with a socket that nobody needs is no longer wrong with the client.
+        OnStatus();
     }
 
     public void OnNetworkChanged()

@@ -5,7 +5,7 @@ using Campfire.Realtime.Chaos.Running;
 namespace Campfire.Realtime.Chaos.Measuring;
 
 /// <summary>Joins, leaves, sends and reconnects, again and again, and looks at what the process keeps of it.</summary>
-internal sealed class Soak(SupportTeam team, FaultyProxy proxy, int percent)
+internal sealed class Soak(SupportTeam team, FaultyProxy proxy, RunLog log, int percent)
 {
     private const int Clients = 10;
     private const int Chunks = 10;
@@ -34,16 +34,18 @@ internal sealed class Soak(SupportTeam team, FaultyProxy proxy, int percent)
         await using FaultyProxy proxy = FaultyProxy.Start(Target.Realtime(server.Target));
         using var http = new SocketsHttpHandler { UseCookies = false, PooledConnectionIdleTimeout = IdleConnection };
         using var log = new RunLog { KeepsJoins = false };
-        var soak = new Soak(team, proxy, percent);
+        var soak = new Soak(team, proxy, log, percent);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
-            await soak.OpenAsync(new ClientFactory(server.Target, log, proxy.Url, http) {
+            var factory = new ClientFactory(server.Target, log, proxy.Url, http)
+            {
                 ReconnectsAtOnce = true,
 
                 // The waiting for a turn would only make the run longer.
                 Budget = new RealtimeBudget(RealtimePlan.Team) { JoinsPerSecond = 100_000, MessagesPerSecond = 1_000_000 },
-            }, cancellationToken);
+            };
+            await soak.OpenAsync(factory, cancellationToken);
             Task[] reading = [.. soak._readers.Select(reader => reader.ReadAsync(over.Token))];
             IReadOnlyList<Figure> figures = await soak.MeasureAsync(cancellationToken);
             await over.CancelAsync();
@@ -127,9 +129,9 @@ internal sealed class Soak(SupportTeam team, FaultyProxy proxy, int percent)
 
         for (int n = 0; n < reconnects; n++)
         {
+            long joined = log.JoinCount;
             proxy.Drop(isReset: n % 2 == 0);
-            await UntilAsync(() => _readers.All(reader => !reader.Conversation.IsLive), "the cut is noticed", cancellationToken);
-            await UntilAsync(() => _readers.All(reader => reader.Conversation.IsLive), "the clients are live again", cancellationToken);
+            await UntilAsync(() => log.JoinCount - joined >= Clients && _readers.All(reader => reader.Conversation.IsLive), "the clients are live again", cancellationToken);
         }
     }
 

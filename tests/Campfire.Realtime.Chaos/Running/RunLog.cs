@@ -8,6 +8,7 @@ namespace Campfire.Realtime.Chaos.Running;
 internal sealed class RunLog : ILoggerFactory
 {
     private const int ConnectionLost = 1103;
+    private long _joinCount;
     private const int Joined = 1200;
     private const int Recovered = 1411;
     private const string DeadLink = "no sign of life";
@@ -27,6 +28,9 @@ internal sealed class RunLog : ILoggerFactory
 
     /// <summary>The first errors that a client logged: nothing that a fault explains.</summary>
     public IReadOnlyCollection<string> Errors => _errors;
+
+    /// <summary>How many joins the server has agreed to.</summary>
+    public long JoinCount => Interlocked.Read(ref _joinCount);
 
     /// <summary>Whether <see cref="Joins"/> is filled.</summary>
     public bool KeepsJoins { get; init; } = true;
@@ -49,6 +53,7 @@ internal sealed class RunLog : ILoggerFactory
         switch (id)
         {
             case Joined:
+                Interlocked.Increment(ref _joinCount);
                 if (KeepsJoins)
                     Joins.Enqueue(Stopwatch.GetTimestamp());
                 break;

@@ -124,6 +124,26 @@ public sealed class RealtimeBudgetTests
         Assert.That(budget.IsTight, Is.False);
     }
 
+    [Test]
+    public async Task Joins_that_wait_on_a_dead_link_use_no_turn()
+    {
+        await using var world = new World(options => options.Budget = new RealtimeBudget(timeProvider: options.TimeProvider) { JoinsPerSecond = 1 });
+        ScriptedSocket socket = await world.ConnectAsync();
+        world.Server.AnswersJoins = false;
+        Task<BroadcastChannel>[] joins = [.. Enumerable.Range(0, 10).Select(_ => world.Client.JoinChannelAsync(ChannelName.Organization(Guid.CreateVersion7())))];
+        await socket.SentAsync("phx_join");
+        world.Server.AnswersJoins = true;
+
+        socket.Break();
+        await world.Time.PassUntilAsync(world.Server.NextSocketAsync(), TimeSpan.FromMilliseconds(50));
+        DateTimeOffset back = world.Time.GetUtcNow();
+        await world.Time.PassUntilAsync(Task.WhenAll(joins), TimeSpan.FromMilliseconds(50));
+
+        // Ten turns of a second, and the steps of the test's clock.
+        Assert.That(world.Time.GetUtcNow() - back, Is.LessThan(TimeSpan.FromSeconds(13)));
+    }
+
+
     private static void Count(RealtimeBudget budget, int messages)
     {
         for (int i = 0; i < messages; i++)

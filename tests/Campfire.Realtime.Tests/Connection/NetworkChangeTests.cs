@@ -141,4 +141,50 @@ public sealed class NetworkChangeTests
         Assert.That(world.Client.NotifyNetworkChanged, Throws.Nothing);
         Assert.That(world.Client.Status.State, Is.EqualTo(CampfireConnectionState.Closed));
     }
+
+    [Test]
+    public async Task Hint_before_a_wait_is_not_lost()
+    {
+        var hint = new NetworkHint(new ManualTime());
+        using var deadline = new CancellationTokenSource();
+        hint.BeginAttempt(deadline);
+        hint.EndAttempt();
+
+        hint.Give();
+
+        Assert.That(await hint.PauseAsync(TimeSpan.FromMinutes(1), CancellationToken.None).InTime(), Is.True);
+        Assert.That(hint.Take(), Is.False);
+    }
+
+    [Test]
+    public void Hint_before_an_attempt_says_nothing_about_it_and_one_during_it_does()
+    {
+        var hint = new NetworkHint(new ManualTime());
+        using var deadline = new CancellationTokenSource();
+        hint.Give();
+        hint.BeginAttempt(deadline);
+        bool before = hint.Take();
+        hint.Give();
+
+        Assert.That((before, hint.Take(), hint.Take()), Is.EqualTo((false, true, false)));
+    }
+
+    [Test]
+    public async Task Hint_while_the_link_opens_proves_the_link()
+    {
+        await using var world = new World();
+        world.Server.AnswersHeartbeats = false;
+        world.Server.OnConnect = _ =>
+        {
+            world.Client.NotifyNetworkChanged();
+            return null;
+        };
+
+        ScriptedSocket socket = await world.ConnectAsync();
+        await socket.SentAsync("heartbeat");
+        await world.Time.PassAsync(Probe);
+
+        await world.StatusAsync(CampfireConnectionState.Reconnecting).InTime();
+    }
+
 }

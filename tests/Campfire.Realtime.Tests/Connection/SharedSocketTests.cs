@@ -171,6 +171,53 @@ public sealed class SharedSocketTests
         await world.StatusAsync(CampfireConnectionState.Reconnecting).InTime();
     }
 
+    [Test]
+    public async Task Gateway_that_has_lost_its_routes_after_a_rest_is_waited_for()
+    {
+        await using var world = new World();
+        await world.ConnectAsync();
+        await (await JoinAsync(world)).DisposeAsync();
+        await world.Time.PassAsync(CampfireClientOptions.DefaultIdleTimeout);
+        await world.StatusAsync(CampfireConnectionState.Disconnected).InTime();
+        world.Server.OnConnect = number => number == 2 ? new SocketRefusedException(404, null, null) : null;
+
+        Task<BroadcastChannel> joining = JoinAsync(world);
+        await world.Time.PassUntilAsync(joining, TimeSpan.FromMilliseconds(100));
+
+        await (await joining).DisposeAsync();
+    }
+
+    [Test]
+    public async Task Gateway_that_has_lost_its_routes_for_a_further_socket_is_waited_for()
+    {
+        await using var world = new World(options => options.MaxChannelsPerConnection = 1);
+        await world.ConnectAsync();
+        await using BroadcastChannel a = await JoinAsync(world);
+        world.Server.OnConnect = number => number == 2 ? new SocketRefusedException(404, null, null) : null;
+
+        Task<BroadcastChannel> joining = JoinAsync(world);
+        await world.Time.PassUntilAsync(joining, TimeSpan.FromMilliseconds(100));
+
+        await using BroadcastChannel b = await joining;
+        Assert.That((a.IsLive, b.IsLive, world.Client.Status.State), Is.EqualTo((true, true, CampfireConnectionState.Connected)));
+    }
+
+    [Test]
+    public async Task Further_socket_that_was_refused_for_good_is_no_trouble_of_the_first_and_is_tried_again_for_the_next_channel()
+    {
+        await using var world = new World(options => options.MaxChannelsPerConnection = 1);
+        await world.ConnectAsync();
+        await using BroadcastChannel a = await JoinAsync(world);
+        world.Server.OnConnect = number => number == 2 ? new SocketRefusedException(403, "Too many connections for this key", null) : null;
+
+        Assert.ThrowsAsync<CampfireException>(() => JoinAsync(world));
+        await world.StatusAsync(CampfireConnectionState.Connected).InTime();
+        await using BroadcastChannel b = await JoinAsync(world);
+
+        Assert.That((a.IsLive, b.IsLive), Is.EqualTo((true, true)));
+    }
+
+
     private static Task<BroadcastChannel> JoinAsync(World world) =>
         world.Client.JoinChannelAsync(ChannelName.Organization(Guid.CreateVersion7())).InTime();
 

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Tests.Support;
@@ -108,6 +109,67 @@ public sealed class InboxTests
 
         Assert.ThrowsAsync<ArgumentException>(() => world.Client.JoinInboxAsync(world.Database.OrganizationId, new InboxOptions { Limit = limit }));
     }
+
+    [Test]
+    public async Task Refused_token_and_its_fresh_one_do_not_end_the_inbox()
+    {
+        await using var world = new World();
+        var rows = new ScriptedInbox(world.Database.OrganizationId);
+        int calls = 0;
+        var fourth = new TaskCompletionSource();
+        world.Database.OnCall = (_, arguments, _) =>
+        {
+            int call = Interlocked.Increment(ref calls);
+            if (call >= 4)
+                fourth.TrySetResult();
+            return Task.FromResult<HttpResponseMessage?>(call is 2 or 3 ? ScriptedDatabase.Error(HttpStatusCode.Unauthorized, "JWT expired", "PGRST303") : rows.Answer(arguments));
+        };
+        await world.ConnectAsync();
+        await using Inbox inbox = await world.Client.JoinInboxAsync(world.Database.OrganizationId).InTime();
+
+        await world.Time.PassUntilAsync(fourth.Task, TimeSpan.FromSeconds(5));
+
+        Assert.That(inbox.State.Mode, Is.Not.EqualTo(DeliveryMode.Ended));
+    }
+
+    [Test]
+    public async Task Read_comes_to_its_end_on_a_network_that_flaps_faster_than_it_takes()
+    {
+        await using var world = new World();
+        var rows = new ScriptedInbox(world.Database.OrganizationId);
+        var gate = new TaskCompletionSource();
+        gate.SetResult();
+        int begun = 0, given = 0;
+        world.Database.OnCall = async (_, arguments, cancellationToken) =>
+        {
+            Interlocked.Increment(ref begun);
+            try
+            {
+                await gate.Task.WaitAsync(cancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                Interlocked.Increment(ref given);
+                throw;
+            }
+
+            return rows.Answer(arguments);
+        };
+        ScriptedSocket socket = await world.ConnectAsync();
+        await using Inbox inbox = await world.Client.JoinInboxAsync(world.Database.OrganizationId).InTime();
+        gate = new TaskCompletionSource();
+
+        for (int flaps = 0; flaps < 5; flaps++)
+        {
+            socket.Break();
+            socket = await world.Time.PassUntilAsync(world.Server.NextSocketAsync(), TimeSpan.FromMilliseconds(20));
+            await inbox.WatchStateAsync().FirstAsync(state => state.Mode is DeliveryMode.Live);
+        }
+
+        Assert.That(Volatile.Read(ref given), Is.LessThanOrEqualTo(1), $"of {begun} reads");
+        gate.SetResult();
+    }
+
 
     private static Guid Id(int number) => new(number, 0, 0, new byte[8]);
 

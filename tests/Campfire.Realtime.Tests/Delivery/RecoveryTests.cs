@@ -1,6 +1,7 @@
 using System.Net;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Tests.Support;
+using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Tests.Delivery;
 
@@ -369,6 +370,30 @@ public sealed class RecoveryTests
         Assert.That((gap.First, gap.Last), Is.EqualTo((first, last)));
         Assert.That(((StoredEvent)await events.NextAsync()).Sequence, Is.EqualTo(11));
     }
+
+    [Test]
+    public async Task Event_that_a_replica_shows_later_than_Realtime_comes_soon_and_is_no_invention()
+    {
+        using var log = new KeptLog(LogLevel.Warning);
+        await using var world = new World(options => options.LoggerFactory = log);
+        (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync();
+        await using IAsyncEnumerator<ConversationEvent> events = conversation.ReadEventsAsync().GetAsyncEnumerator();
+        world.Database.Store();
+        string second = world.Database.Store();
+        int late = 1;
+        world.Database.OnCall = (function, _, _) => Task.FromResult<HttpResponseMessage?>(function == "campfire_events" && Interlocked.Decrement(ref late) >= 0
+            ? ScriptedDatabase.Json("""{"events":[],"last_sequence":0,"has_more":false}""") : null);
+        DateTimeOffset sent = world.Time.GetUtcNow();
+
+        socket.Broadcast(join.Topic, "message:created", second);
+        Task<List<ConversationEvent>> both = events.TakeAsync(2);
+        await world.Time.PassUntilAsync(both, TimeSpan.FromMilliseconds(100));
+
+        Assert.That((await both).Cast<StoredEvent>().Select(stored => stored.Sequence), Is.EqualTo(new[] { 1, 2 }));
+        Assert.That(world.Time.GetUtcNow() - sent, Is.LessThan(TimeSpan.FromSeconds(5)));
+        Assert.That(log.Lines.Select(line => line.Text), Has.None.Contain("InventedEvent"));
+    }
+
 
     // What was sent before this has passed the receive loop when it completes.
     private static async Task HaveArrivedAsync(ScriptedSocket socket)
