@@ -42,6 +42,27 @@ public sealed class RepeatedJoinTests
         Assert.That(conversation.IsLive, Is.False);
     }
 
+    [Test]
+    public async Task Leaving_is_over_when_the_place_is_free_also_where_the_end_of_the_stream_has_begun_it()
+    {
+        await using var world = new World();
+        (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync();
+        world.Server.AnswersLeaves = false;
+        world.Database.OnCall = (_, _, _) => Task.FromResult<HttpResponseMessage?>(ScriptedDatabase.Error(HttpStatusCode.Forbidden, "campfire_not_participant"));
+        socket.Broadcast(join.Topic, "message:created", world.Database.MessageJson(5));
+        Task<SentFrame> leave = socket.SentAsync("phx_leave");
+        await world.Time.PassUntilAsync(leave, TimeSpan.FromMilliseconds(50));
+        world.Database.OnCall = (_, _, _) => Task.FromResult<HttpResponseMessage?>(null);
+
+        Task leaving = conversation.DisposeAsync().AsTask();
+        Assert.ThrowsAsync<TimeoutException>(() => leaving.WaitAsync(TimeSpan.FromMilliseconds(100)), "the server has not answered");
+        socket.Reply(await leave, """{"status":"ok","response":{}}""");
+        await leaving.InTime();
+
+        await using Conversation again = await world.JoinAsync();
+        Assert.That(again.IsLive, Is.True);
+    }
+
     // What a gateway, a proxy or a database in trouble may answer, and what is no verdict on the caller's right.
     [TestCase(400, null)]
     [TestCase(401, null)]
