@@ -118,10 +118,7 @@ internal sealed partial class OutboxSender : IAsyncDisposable
     }
 
     /// <summary>What the database has judged, and would judge the same way again. All else is waited for: it says nothing of the message.</summary>
-    private static bool IsRefusal(Exception e) => e is CampfireException
-    {
-        Code: CampfireErrorCode.AccessDenied or CampfireErrorCode.Conflict or CampfireErrorCode.StaleHandler or CampfireErrorCode.Invalid
-    } or CampfireException { Code: CampfireErrorCode.NotFound, ServerReason: "campfire_not_found" };
+    private static bool IsRefusal(Exception e) => e is CampfireException { IsVerdict: true, IsTransient: false };
 
     /// <summary>What earlier runs left behind goes before everything new.</summary>
     private async Task LoadAsync(CancellationToken cancellationToken)

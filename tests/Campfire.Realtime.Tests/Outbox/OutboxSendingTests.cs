@@ -1,6 +1,9 @@
 using System.Net;
 using Campfire.Realtime.Protocol;
+using Campfire.Realtime.TestSupport;
+using Campfire.Realtime.Tests.Conversations;
 using Campfire.Realtime.Tests.Support;
+using Npgsql;
 
 namespace Campfire.Realtime.Tests.Outbox;
 
@@ -105,16 +108,20 @@ public sealed class OutboxSendingTests : IDisposable
         Assert.That(world.Database.LastSequence, Is.Zero);
     }
 
-    [TestCase(HttpStatusCode.UnprocessableEntity, "campfire_invalid", CampfireErrorCode.Invalid)]
-    [TestCase(HttpStatusCode.Conflict, "campfire_conflict", CampfireErrorCode.Conflict)]
-    [TestCase(HttpStatusCode.Forbidden, "campfire_not_participant", CampfireErrorCode.AccessDenied)]
-    [TestCase(HttpStatusCode.NotFound, "campfire_not_found", CampfireErrorCode.NotFound)]
-    [TestCase(HttpStatusCode.BadRequest, "invalid input", CampfireErrorCode.Invalid)]
-    public async Task Refused_message_is_reported_and_does_not_hold_up_those_behind_it(HttpStatusCode status, string reason, CampfireErrorCode code)
+    [TestCase(HttpStatusCode.UnprocessableEntity, "PT422", "campfire_invalid", CampfireErrorCode.Invalid)]
+    [TestCase(HttpStatusCode.Conflict, "PT409", "campfire_conflict", CampfireErrorCode.Conflict)]
+    [TestCase(HttpStatusCode.Conflict, "PT409", "campfire_stale_handler", CampfireErrorCode.StaleHandler)]
+    [TestCase(HttpStatusCode.Forbidden, "PT403", "campfire_not_participant", CampfireErrorCode.AccessDenied)]
+    [TestCase(HttpStatusCode.NotFound, "PT404", "campfire_not_found", CampfireErrorCode.NotFound)]
+    [TestCase(HttpStatusCode.BadRequest, "22P05", "unsupported Unicode escape sequence", CampfireErrorCode.Invalid)]
+    [TestCase(HttpStatusCode.BadRequest, "23514", "new row violates a check constraint", CampfireErrorCode.Invalid)]
+    [TestCase(HttpStatusCode.Conflict, "23503", "violates a foreign key constraint", CampfireErrorCode.Conflict)]
+    public async Task Refused_message_is_reported_and_does_not_hold_up_those_behind_it(
+        HttpStatusCode status, string sqlState, string reason, CampfireErrorCode code)
     {
         await using FileOutbox outbox = await _folder.OpenAsync();
         await using var world = new World(options => options.Outbox = outbox);
-        OnSend(world, content => content == "2" ? ScriptedDatabase.Error(status, reason) : null);
+        OnSend(world, content => content == "2" ? ScriptedDatabase.Error(status, reason, sqlState) : null);
         foreach (string content in new[] { "1", "2", "3" })
             await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage(content)).InTime();
         await world.ConnectAsync();
@@ -129,6 +136,18 @@ public sealed class OutboxSendingTests : IDisposable
     [TestCase(HttpStatusCode.Unauthorized, "JWT expired", "PGRST301")]
     [TestCase(HttpStatusCode.Unauthorized, "Invalid API key", null)]
     [TestCase(HttpStatusCode.NotFound, "no such function", "PGRST202")]
+    [TestCase(HttpStatusCode.NotFound, "no such table", "42P01")]
+    [TestCase(HttpStatusCode.MethodNotAllowed, "cannot execute UPDATE in a read-only transaction", "25006")]
+    [TestCase(HttpStatusCode.Forbidden, "password authentication failed", "28P01")]
+    [TestCase(HttpStatusCode.Forbidden, "permission denied for function", "42501")]
+    [TestCase(HttpStatusCode.Unauthorized, "role \"agents\" does not exist", "22023")]
+    [TestCase(HttpStatusCode.BadRequest, "column does not exist", "42703")]
+    [TestCase(HttpStatusCode.BadRequest, "the body is not JSON", "PGRST102")]
+    [TestCase(HttpStatusCode.TooManyRequests, "campfire_rate_limited", "PT429")]
+    [TestCase(HttpStatusCode.BadRequest, "bad gateway", null)]
+    [TestCase(HttpStatusCode.PaymentRequired, "exceeded quota", null)]
+    [TestCase(HttpStatusCode.Forbidden, "blocked", "WAF-RULE-22")]
+    [TestCase(HttpStatusCode.RequestEntityTooLarge, "too large", null)]
     public async Task Refusal_that_says_nothing_of_the_message_is_waited_for(HttpStatusCode status, string reason, string? code)
     {
         await using FileOutbox outbox = await _folder.OpenAsync();
@@ -141,6 +160,33 @@ public sealed class OutboxSendingTests : IDisposable
         await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
 
         Assert.That((await world.Time.PassUntilAsync(FirstResultAsync(world), Step)).Outcome, Is.EqualTo(SendOutcome.Stored));
+    }
+
+    // The database itself says so: nothing but its hint tells this conflict from that of an identifier.
+    [Test]
+    public async Task Conversation_that_a_trigger_keeps_from_taking_messages_is_waited_for()
+    {
+        SupportDesk desk = await SupportDesk.CreateAsync(AssemblySetUp.Emulator);
+        await using var database = NpgsqlDataSource.Create(AssemblySetUp.Emulator.ConnectionString);
+        await ExecuteAsync(database, $$"""
+            create function public.keep_still() returns trigger language plpgsql as 'begin return null; end';
+            create trigger keep_still before update on public.conversations for each row when (old.id = '{{desk.ConversationId}}') execute function public.keep_still();
+            """);
+        await using FileOutbox outbox = await _folder.OpenAsync(options => options.Owner = desk.AgentId.ToString());
+        var answers = new AnswersSeen();
+        await using CampfireClient client = await DeskClients.ConnectAsync(
+            AssemblySetUp.Emulator, desk.AgentToken, options => (options.Outbox, options.HttpMessageHandler) = (outbox, answers));
+        try
+        {
+            await client.EnqueueMessageAsync(desk.ConversationId, new OutgoingMessage("hello")).InTime();
+            Assert.That(await answers.First.InTime(), Is.EqualTo(HttpStatusCode.Conflict));
+        }
+        finally
+        {
+            await ExecuteAsync(database, "drop trigger keep_still on public.conversations; drop function public.keep_still();");
+        }
+
+        Assert.That((await client.ReadSendResultsAsync().FirstAsync(_ => true).InTime()).Outcome, Is.EqualTo(SendOutcome.Stored));
     }
 
     [Test]
@@ -327,4 +373,24 @@ public sealed class OutboxSendingTests : IDisposable
 
     private static void OnSend(World world, Func<string, HttpResponseMessage?> answer) => world.Database.OnCall =
         (function, arguments, _) => Task.FromResult(function == "campfire_send_message" ? answer((string)arguments["p_content"]!) : null);
+
+    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
+    {
+        await using NpgsqlCommand command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private sealed class AnswersSeen() : DelegatingHandler(new SocketsHttpHandler())
+    {
+        private readonly TaskCompletionSource<HttpStatusCode> _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<HttpStatusCode> First => _first.Task;
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            HttpResponseMessage response = await base.SendAsync(request, cancellationToken);
+            _first.TrySetResult(response.StatusCode);
+            return response;
+        }
+    }
 }
