@@ -189,6 +189,10 @@ internal sealed partial class OutboxSender : IAsyncDisposable
         {
             // Disposed: what was not sent is in the outbox.
         }
+        catch (Exception e)
+        {
+            LogEnded(e);
+        }
         finally
         {
             lock (_gate)
@@ -210,10 +214,16 @@ internal sealed partial class OutboxSender : IAsyncDisposable
             SendResult result = await SendAsync(item).ConfigureAwait(false);
             Instruments.SendEnded(activity, _time.GetElapsedTime(began), result.Error?.Code);
 
-            // Only now: a crash before it sends the message again, and the identifier makes that harmless.
-            await RemoveAsync(item.Message.Id).ConfigureAwait(false);
+            // What is stored keeps its place whatever becomes of the outbox. After a refusal nothing may follow until it is final: the next
+            // run of the program would send the message again, and perhaps with success.
             if (result.Message is { } stored)
+            {
                 Stored.Announce(item.ConversationId, stored.Sequence);
+                turn.Dispose();
+            }
+
+            // Only now: a crash before it sends the message again, and the identifier makes that harmless. And told only when it is true.
+            await RemoveAsync(item.Message.Id).ConfigureAwait(false);
             _results.TryWrite(result);
         }
     }
@@ -275,13 +285,19 @@ internal sealed partial class OutboxSender : IAsyncDisposable
 
     private async Task RemoveAsync(Guid messageId)
     {
-        try
+        for (int attempt = 1; ; attempt++)
         {
-            await _outbox.RemoveAsync(messageId, _stopping.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (!_stopping.IsCancellationRequested)
-        {
-            LogNotRemoved(e, messageId);
+            try
+            {
+                await _outbox.RemoveAsync(messageId, _stopping.Token).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception e) when (!_stopping.IsCancellationRequested)
+            {
+                LogNotRemoved(e, messageId, attempt);
+            }
+
+            await Task.Delay(_backoff.Next(attempt), _time, _stopping.Token).ConfigureAwait(false);
         }
     }
 
@@ -319,12 +335,15 @@ internal sealed partial class OutboxSender : IAsyncDisposable
     [LoggerMessage(1434, LogLevel.Warning, "Message {MessageId} from the outbox was refused by {ConversationId} ({Code}) and dropped")]
     private partial void LogRefused(Guid messageId, Guid conversationId, CampfireErrorCode code);
 
-    [LoggerMessage(1435, LogLevel.Error, "Message {MessageId} is done but could not be removed from the outbox; it will be sent again at the next start, and stored once")]
-    private partial void LogNotRemoved(Exception e, Guid messageId);
+    [LoggerMessage(1435, LogLevel.Error, "Message {MessageId} is done but could not be removed from the outbox, attempt {Attempt}; its result is told when it is removed")]
+    private partial void LogNotRemoved(Exception e, Guid messageId, int attempt);
 
     [LoggerMessage(1436, LogLevel.Error, "The outbox could not be read, attempt {Attempt}")]
     private partial void LogUnreadable(Exception e, int attempt);
 
     [LoggerMessage(1437, LogLevel.Warning, "Nobody reads the results of the outbox; the one of message {MessageId} was dropped")]
     private partial void LogResultDropped(Guid messageId);
+
+    [LoggerMessage(1438, LogLevel.Error, "The outbox failed while the client was disposed; what it still holds is sent by the next run")]
+    private partial void LogEnded(Exception e);
 }

@@ -3,6 +3,7 @@ using Campfire.Realtime.Protocol;
 using Campfire.Realtime.TestSupport;
 using Campfire.Realtime.Tests.Conversations;
 using Campfire.Realtime.Tests.Support;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace Campfire.Realtime.Tests.Outbox;
@@ -160,6 +161,87 @@ public sealed class OutboxSendingTests : IDisposable
         await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
 
         Assert.That((await world.Time.PassUntilAsync(FirstResultAsync(world), Step)).Outcome, Is.EqualTo(SendOutcome.Stored));
+    }
+
+    [Test]
+    public async Task Refusal_is_told_only_when_the_message_is_gone_from_the_disk()
+    {
+        var disk = new FailingDisk();
+        var message = new OutgoingMessage("hello");
+        await using (FileOutbox outbox = await _folder.OpenAsync(disk: disk))
+        {
+            await using var world = new World(options => options.Outbox = outbox);
+            OnSend(world, _ => ScriptedDatabase.Error(HttpStatusCode.Forbidden, "campfire_not_participant"));
+            await world.Client.EnqueueMessageAsync(world.Database.ConversationId, message).InTime();
+            disk.FailsToFlush = true;
+            await world.ConnectAsync();
+
+            Task<SendResult> told = FirstResultAsync(world);
+            await RemovalFailedAsync(world);
+            Assert.That(told.IsCompleted, Is.False);
+        }
+
+        await using FileOutbox again = await _folder.OpenAsync();
+        await using var later = new World(options => options.Outbox = again);
+        await later.ConnectAsync();
+        SendResult result = await FirstResultAsync(later);
+        Assert.That((result.MessageId, result.Outcome), Is.EqualTo((message.Id, SendOutcome.Stored)));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Removal_that_failed_is_tried_again_until_the_disk_is_well(bool isStored)
+    {
+        var disk = new FailingDisk();
+        await using FileOutbox outbox = await _folder.OpenAsync(disk: disk);
+        await using var world = new World(options => options.Outbox = outbox);
+        OnSend(world, _ => isStored ? null : ScriptedDatabase.Error(HttpStatusCode.Forbidden, "campfire_not_participant"));
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
+        disk.FailsToFlush = disk.FailsToCut = true;
+        await world.ConnectAsync();
+        await RemovalFailedAsync(world);
+
+        disk.FailsToFlush = disk.FailsToCut = false;
+
+        SendResult result = await world.Time.PassUntilAsync(FirstResultAsync(world), Step);
+        Assert.That(result.Outcome, Is.EqualTo(isStored ? SendOutcome.Stored : SendOutcome.Refused));
+        Assert.That(await outbox.ReadAsync(), Is.Empty);
+        Assert.That(world.Database.Calls("campfire_send_message"), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Stored_message_that_cannot_be_removed_holds_up_nobody()
+    {
+        var disk = new FailingDisk();
+        await using FileOutbox outbox = await _folder.OpenAsync(disk: disk);
+        await using var world = new World(options => options.Outbox = outbox);
+        (_, Conversation conversation, _) = await world.JoinedAsync();
+        OnSend(world, _ =>
+        {
+            disk.WritesAtMost = 0;
+            return null;
+        });
+        await conversation.EnqueueMessageAsync(new OutgoingMessage("enqueued")).InTime();
+
+        SentMessage sent = await conversation.SendMessageAsync("sent").InTime();
+
+        Assert.That(sent.Sequence, Is.EqualTo(2));
+        Assert.That(await outbox.ReadAsync(), Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Outbox_that_fails_while_the_client_is_disposed_is_said_in_the_log()
+    {
+        var log = new KeptLog(LogLevel.Error);
+        var outbox = new ClosingOutbox();
+        var world = new World(options => (options.Outbox, options.LoggerFactory) = (outbox, log));
+        await world.ConnectAsync();
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
+        await outbox.Removing.InTime();
+
+        await world.DisposeAsync();
+
+        Assert.That(log.Lines.Where(line => line.Text.Contains(nameof(ObjectDisposedException), StringComparison.Ordinal)), Has.One.Items);
     }
 
     // The database itself says so: nothing but its hint tells this conflict from that of an identifier.
@@ -363,6 +445,9 @@ public sealed class OutboxSendingTests : IDisposable
         Assert.Throws<InvalidOperationException>(() => world.Client.ReadSendResultsAsync());
     }
 
+    // What waits to be tried again waits for less than the base delay, at first.
+    private static Task<TimeSpan> RemovalFailedAsync(World world) => world.Time.ArmedAsync(due => due > TimeSpan.Zero && due < TimeSpan.FromMilliseconds(500));
+
     private static Task<SendResult> FirstResultAsync(World world) => world.Client.ReadSendResultsAsync().FirstAsync(_ => true);
 
     private static async Task<List<SendResult>> ResultsAsync(World world, int count)
@@ -391,6 +476,27 @@ public sealed class OutboxSendingTests : IDisposable
             HttpResponseMessage response = await base.SendAsync(request, cancellationToken);
             _first.TrySetResult(response.StatusCode);
             return response;
+        }
+    }
+
+    // Closed by its owner while the client removes a message.
+    private sealed class ClosingOutbox : IOutbox
+    {
+        private readonly TaskCompletionSource _removing = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public string Owner => OutboxFolder.Owner;
+
+        public Task Removing => _removing.Task;
+
+        public ValueTask<IReadOnlyList<OutboxMessage>> ReadAsync(CancellationToken cancellationToken = default) => ValueTask.FromResult<IReadOnlyList<OutboxMessage>>([]);
+
+        public ValueTask<bool> AddAsync(OutboxMessage message, CancellationToken cancellationToken = default) => ValueTask.FromResult(true);
+
+        public async ValueTask RemoveAsync(Guid messageId, CancellationToken cancellationToken = default)
+        {
+            _removing.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw new ObjectDisposedException("outbox");
         }
     }
 }
