@@ -29,7 +29,7 @@ public interface IOutbox
     /// <param name="cancellationToken">Gives up before the message is removed; it has no effect afterwards.</param>
     /// <remarks>
     /// The client calls it, tells the result of a message only afterwards, and calls again after an exception for as long as it lives. It does
-    /// not stop a client from sending the message.
+    /// not stop a client from sending the message: that is <see cref="CampfireClient.WithdrawMessageAsync"/>.
     /// </remarks>
     ValueTask RemoveAsync(Guid messageId, CancellationToken cancellationToken = default);
 }
