@@ -75,6 +75,11 @@ public sealed class OutboxWithdrawalTests : IDisposable
         await world.ConnectAsync();
         await arrived.Task.InTime();
 
+        // Who gives up waiting has asked nevertheless, and only then does the answer come.
+        using var giving = new CancellationTokenSource();
+        Task<bool> first = world.Client.WithdrawMessageAsync(message.Id, giving.Token);
+        await giving.CancelAsync();
+        Assert.CatchAsync<OperationCanceledException>(() => first.InTime());
         Task<bool> withdrawing = world.Client.WithdrawMessageAsync(message.Id);
         Assert.That(withdrawing.IsCompleted, Is.False);
         answer.SetResult();
