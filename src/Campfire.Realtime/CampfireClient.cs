@@ -114,20 +114,43 @@ public sealed class CampfireClient : IAsyncDisposable
     /// </para>
     /// <para>
     /// A transient failure, and a missing, refused or another user's token, is waited for without limit; a message that the database refuses
-    /// is dropped. <see cref="ReadSendResultsAsync"/> tells of both. Disposing the client stops the sending and loses nothing.
+    /// is dropped. <see cref="ReadSendResultsAsync"/> tells of both. Disposing the client stops the sending and loses nothing. While a message
+    /// waits, all later ones of its conversation wait behind it, and <see cref="Conversation.SendMessageAsync(OutgoingMessage, CancellationToken)"/>
+    /// fails after its <see cref="CampfireClientOptions.SendTimeout"/>; <see cref="WithdrawMessageAsync"/> gives it up.
     /// </para>
     /// </remarks>
     /// <exception cref="CampfireException">
     /// The outbox did not accept the message: it is full, its disk failed, it belongs to another user than the access token, or it holds another
-    /// message with the same identifier. Calling again with the same message is safe.
+    /// message with the same identifier; or its disk failed so that nobody knows (<see cref="CampfireErrorCode.OutcomeUnknown"/>). Calling again
+    /// with the same message is safe.
     /// </exception>
     /// <exception cref="InvalidOperationException">The client has no outbox.</exception>
-    /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The client or its outbox was disposed.</exception>
     public Task EnqueueMessageAsync(Guid conversationId, OutgoingMessage message, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
         return _sending.OutboxOrThrow().EnqueueAsync(conversationId, message, cancellationToken);
+    }
+
+    /// <summary>Gives up a message that waits in <see cref="CampfireClientOptions.Outbox"/>, and completes when it is out of it for good.</summary>
+    /// <param name="messageId">The message's identifier.</param>
+    /// <param name="cancellationToken">Ends the wait. The withdrawal goes on.</param>
+    /// <returns>
+    /// Whether it was waiting and is withdrawn; then no result of it comes. <see langword="false"/> when the outbox does not hold it, or when a
+    /// request that was under way has stored it or found it refused.
+    /// </returns>
+    /// <remarks>
+    /// A request that is under way is waited for. An earlier one whose answer was lost may have stored the message nevertheless: then it is in the
+    /// conversation, although it was withdrawn.
+    /// </remarks>
+    /// <exception cref="CampfireException">The outbox could not be read.</exception>
+    /// <exception cref="InvalidOperationException">The client has no outbox.</exception>
+    /// <exception cref="ObjectDisposedException">The client was disposed, perhaps meanwhile: then the message may still be in the outbox.</exception>
+    public Task<bool> WithdrawMessageAsync(Guid messageId, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed) != 0, this);
+        return _sending.OutboxOrThrow().WithdrawAsync(messageId, cancellationToken);
     }
 
     /// <summary>Reads what becomes of the messages from the outbox.</summary>

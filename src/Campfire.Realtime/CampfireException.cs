@@ -28,6 +28,9 @@ public sealed class CampfireException : Exception
     /// <summary>The server's words on what is wrong and what to do, without ours around them.</summary>
     internal string? Explanation { get; init; }
 
+    /// <summary>Whether the database judged what was sent, and not its own state or the caller's. A transient one may be judged otherwise later.</summary>
+    internal bool IsVerdict { get; init; }
+
     /// <summary>Gets whether the same call may succeed later without any change.</summary>
     public bool IsTransient => Code is CampfireErrorCode.Unavailable or CampfireErrorCode.RateLimited
         or CampfireErrorCode.Timeout or CampfireErrorCode.OutcomeUnknown or CampfireErrorCode.OutboxFull;

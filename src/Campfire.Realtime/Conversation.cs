@@ -97,7 +97,7 @@ public sealed partial class Conversation : IAsyncDisposable
     /// <summary>Sends a text, and completes when the database has stored it.</summary>
     /// <param name="content">The text, at most 16,000 characters.</param>
     /// <param name="cancellationToken">Stops trying. Whether the message was stored is then unknown.</param>
-    /// <exception cref="CampfireException">The message was refused, or could not be sent within <see cref="CampfireClientOptions.SendTimeout"/>.</exception>
+    /// <inheritdoc cref="SendMessageAsync(OutgoingMessage, CancellationToken)"/>
     public Task<SentMessage> SendMessageAsync(string content, CancellationToken cancellationToken = default) =>
         SendMessageAsync(new OutgoingMessage(content), cancellationToken);
 
@@ -106,8 +106,13 @@ public sealed partial class Conversation : IAsyncDisposable
     /// <param name="cancellationToken">Stops trying. Whether the message was stored is then unknown.</param>
     /// <exception cref="CampfireException">
     /// The message was refused; or, with code <see cref="CampfireErrorCode.OutcomeUnknown"/>, no answer came within
-    /// <see cref="CampfireClientOptions.SendTimeout"/>, in which earlier messages of the conversation come first.
+    /// <see cref="CampfireClientOptions.SendTimeout"/>, in which earlier messages of the conversation come first. With an outbox that is every
+    /// one that waits there: while one does, each call fails so. See <see cref="CampfireClient.WithdrawMessageAsync"/>. An outbox adds
+    /// <see cref="CampfireErrorCode.WrongUser"/>, when it belongs to another user than the access token, and its own failures when it is read
+    /// for the first time.
     /// </exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The conversation was left, perhaps meanwhile, or the outbox was disposed.</exception>
     public Task<SentMessage> SendMessageAsync(OutgoingMessage message, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(message);

@@ -18,7 +18,8 @@ namespace Campfire.Realtime;
 /// <para>
 /// Records are appended, each with a checksum. The end of a record that was being written at a crash is cut at the next opening, and said in
 /// the log: such a message was never accepted. A record that was damaged later, with whole ones behind it, is refused with
-/// <see cref="CampfireErrorCode.OutboxDamaged"/>: see <see cref="FileOutboxOptions.SalvagesDamage"/>.
+/// <see cref="CampfireErrorCode.OutboxDamaged"/>: see <see cref="FileOutboxOptions.SalvagesDamage"/>. After a failure of the disk the outbox
+/// goes on by itself when the disk is well again.
 /// </para>
 /// </remarks>
 [UnsupportedOSPlatform("browser")]
@@ -81,7 +82,8 @@ public sealed partial class FileOutbox : IOutbox, IAsyncDisposable
     /// <inheritdoc/>
     /// <exception cref="CampfireException">
     /// The outbox is full (<see cref="CampfireErrorCode.OutboxFull"/>), another message with the identifier is pending
-    /// (<see cref="CampfireErrorCode.Conflict"/>), or the disk is full or failed (<see cref="CampfireErrorCode.OutboxUnavailable"/>).
+    /// (<see cref="CampfireErrorCode.Conflict"/>), or the disk is full or failed (<see cref="CampfireErrorCode.OutboxUnavailable"/>); or the disk
+    /// failed so that nobody knows whether the message is in the file (<see cref="CampfireErrorCode.OutcomeUnknown"/>).
     /// </exception>
     /// <exception cref="ObjectDisposedException">The outbox was disposed.</exception>
     public async ValueTask<bool> AddAsync(OutboxMessage message, CancellationToken cancellationToken = default)
@@ -100,7 +102,10 @@ public sealed partial class FileOutbox : IOutbox, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    /// <exception cref="CampfireException">With code <see cref="CampfireErrorCode.OutboxUnavailable"/>: the disk failed.</exception>
+    /// <exception cref="CampfireException">
+    /// The disk failed, and the message is not removed (<see cref="CampfireErrorCode.OutboxUnavailable"/>) or perhaps not
+    /// (<see cref="CampfireErrorCode.OutcomeUnknown"/>). Removing it again is safe.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The outbox was disposed.</exception>
     public async ValueTask RemoveAsync(Guid messageId, CancellationToken cancellationToken = default)
     {
@@ -174,7 +179,7 @@ public sealed partial class FileOutbox : IOutbox, IAsyncDisposable
                 $"The outbox {_options.Path} is full: {_pending.Count} messages of {_liveBytes} bytes wait, {_options.MaxMessages} of {_options.MaxBytes} may. Add again when some are delivered.");
         }
 
-        _file.Append(frame, isDurable: true);
+        _file.Append(frame);
         Hold(message, frame.Length);
         return true;
     }
@@ -184,8 +189,7 @@ public sealed partial class FileOutbox : IOutbox, IAsyncDisposable
         if (!_pending.TryGetValue(messageId, out Pending? pending))
             return;
 
-        // Need not survive a loss of power: the message would be sent again, and stored once.
-        _file.Append(OutboxFrames.Encode(OutboxFrameKind.Removed, messageId.ToByteArray()), isDurable: false);
+        _file.Append(OutboxFrames.Encode(OutboxFrameKind.Removed, messageId.ToByteArray()));
         _pending.Remove(messageId);
         _liveBytes -= pending.Size;
 

@@ -30,7 +30,9 @@ public sealed class FileOutboxOptions
     /// <value>
     /// The default is <see langword="false"/>: it is refused with <see cref="CampfireErrorCode.OutboxDamaged"/> and left as it is. With
     /// <see langword="true"/>, the damaged file is kept as <c>{Path}.damaged</c> (an earlier one is replaced), and every whole message
-    /// before and behind the damage is taken over; what was in the damaged place is lost, and said in the log.
+    /// before and behind the damage is taken over; what was in the damaged place is lost, and said in the log. Where the beginning of the
+    /// file is damaged, nobody knows whose the messages are, and none is taken over. A file of a later version of the library is refused in
+    /// any case.
     /// </value>
     public bool SalvagesDamage { get; set; }
 

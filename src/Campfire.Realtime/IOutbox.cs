@@ -19,12 +19,18 @@ public interface IOutbox
     /// <param name="message">The message.</param>
     /// <param name="cancellationToken">Gives up before the message is added; it has no effect afterwards.</param>
     /// <returns>Whether it is new; <see langword="false"/> when the same message is in the outbox already.</returns>
-    /// <exception cref="CampfireException">The message was not added: see <see cref="CampfireException.Code"/>.</exception>
+    /// <exception cref="CampfireException">
+    /// The message was not added; or, with <see cref="CampfireErrorCode.OutcomeUnknown"/>, nobody knows. Adding the same one again is safe.
+    /// </exception>
     ValueTask<bool> AddAsync(OutboxMessage message, CancellationToken cancellationToken = default);
 
-    /// <summary>Removes a message that the database has stored or refused. One that is not there is no error.</summary>
-    /// <param name="messageId">The message's identifier.</param>
-    /// <param name="cancellationToken">Gives up. A message that stays is sent again some day, and stored once.</param>
+    /// <summary>Removes a message that the database has stored or refused, and completes when the removal would survive a crash.</summary>
+    /// <param name="messageId">The message's identifier. One that is not there is no error.</param>
+    /// <param name="cancellationToken">Gives up before the message is removed; it has no effect afterwards.</param>
+    /// <remarks>
+    /// The client calls it, tells the result of a message only afterwards, and calls again after an exception for as long as it lives. It does
+    /// not stop a client from sending the message: that is <see cref="CampfireClient.WithdrawMessageAsync"/>.
+    /// </remarks>
     ValueTask RemoveAsync(Guid messageId, CancellationToken cancellationToken = default);
 }
 

@@ -4,6 +4,7 @@ using Campfire.Realtime.Protocol;
 namespace Campfire.Realtime;
 
 /// <summary>A message to be sent.</summary>
+/// <remarks>It keeps copies: what the application does later to its list of attachments or to its JSON document does not change it.</remarks>
 public sealed record OutgoingMessage
 {
     /// <summary>Initializes a message.</summary>
@@ -22,8 +23,26 @@ public sealed record OutgoingMessage
     public string Content { get; }
 
     /// <summary>Gets files that are already in Supabase Storage, at most 10. The default is none.</summary>
-    public IReadOnlyList<MessageAttachment> Attachments { get; init; } = [];
+    /// <exception cref="ArgumentException">The list, or one of its attachments, is null.</exception>
+    public IReadOnlyList<MessageAttachment> Attachments
+    {
+        get;
+        init
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            MessageAttachment[] copy = [.. value];
+            field = Array.IndexOf(copy, null) < 0 ? copy : throw new ArgumentException("An attachment is null.", nameof(value));
+        }
+    } = [];
 
     /// <summary>Gets the application's own data, a JSON object of at most 8 kB. The default is none.</summary>
-    public JsonElement? Metadata { get; init; }
+    /// <exception cref="ArgumentException">It is a <see cref="JsonElement"/> without a value.</exception>
+    /// <exception cref="ObjectDisposedException">Its <see cref="JsonDocument"/> was disposed.</exception>
+    public JsonElement? Metadata
+    {
+        get;
+        init => field = value is not { ValueKind: JsonValueKind.Undefined }
+            ? value?.Clone()
+            : throw new ArgumentException("Metadata is a JsonElement without a value. Leave it out where there is none.", nameof(value));
+    }
 }

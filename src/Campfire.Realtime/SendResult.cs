@@ -1,6 +1,6 @@
 namespace Campfire.Realtime;
 
-/// <summary>Tells what became of a message from the outbox.</summary>
+/// <summary>Tells what became of a message from the outbox, or for what it waits.</summary>
 /// <param name="MessageId">The message's identifier.</param>
 /// <param name="ConversationId">The conversation that it was for.</param>
 /// <param name="Outcome">What became of it.</param>
@@ -17,6 +17,9 @@ public enum SendOutcome
     /// <summary>The database refused it for good. The outbox no longer holds it.</summary>
     Refused,
 
-    /// <summary>It waits in the outbox for something that may need the application: <see cref="SendResult.Error"/> says for what. It is tried again.</summary>
-    Unknown,
+    /// <summary>
+    /// It waits in the outbox for something that may need the application, for example a token: <see cref="SendResult.Error"/> says for what.
+    /// It is tried again, and its result comes later. Told once for each reason, and not for what is transient.
+    /// </summary>
+    Waiting,
 }

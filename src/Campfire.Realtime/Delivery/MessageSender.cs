@@ -87,16 +87,17 @@ internal sealed partial class MessageSender : IAsyncDisposable
             _announce(sent.Sequence);
             return sent;
         }
-        catch (CampfireException e) when (e.IsTransient && cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (IsCut(e) && cancellationToken.IsCancellationRequested)
         {
-            // A cancelled retry may end with its last failure instead.
-            throw new OperationCanceledException("The sending was cancelled; whether the message was stored is unknown.", e, cancellationToken);
+            // A cancelled retry may end with its last failure instead, and all else with a token of ours.
+            string what = isTried ? "whether the message was stored is unknown" : "the message was not sent";
+            throw new OperationCanceledException($"The sending was cancelled; {what}.", e, cancellationToken);
         }
-        catch (Exception e) when (IsCut(e) && !cancellationToken.IsCancellationRequested && _leaving.IsCancellationRequested)
+        catch (Exception e) when (IsCut(e) && _leaving.IsCancellationRequested)
         {
             throw new ObjectDisposedException(nameof(Conversation), $"The conversation was left while message {message.Id} was on its way; sending it again with the same Id is safe.");
         }
-        catch (Exception e) when (IsCut(e) && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (IsCut(e))
         {
             string what = isTried ? "got no answer" : "waited behind earlier ones of its conversation and did not get its turn";
             string why = last is null ? "" : $" The last failure: {last.Message}";

@@ -7,6 +7,7 @@ namespace Campfire.Realtime.Outbox;
 internal sealed partial class OutboxFile : IDisposable
 {
     private const int Version = 1;
+    private const int GuidSize = 16;
 
     private readonly string _path;
     private readonly string _owner;
@@ -14,6 +15,10 @@ internal sealed partial class OutboxFile : IDisposable
     private readonly ILogger _logger;
     private readonly FileStream _lock;
     private FileStream? _file;
+
+    // Whether the name of the present file is known to be on the disk. That of a file which was there may not: a process that had just given
+    // it may have been killed.
+    private bool _isFolderFlushed;
 
     private OutboxFile(string path, string owner, OutboxDisk disk, ILogger logger, FileStream fileLock)
     {
@@ -33,7 +38,7 @@ internal sealed partial class OutboxFile : IDisposable
         string path = options.Path!;
         try
         {
-            CreateFolder(Path.GetDirectoryName(path)!);
+            CreateFolder(Path.GetDirectoryName(path)!, disk);
             var file = new OutboxFile(path, options.Owner!, disk, logger, Lock(path, disk));
             try
             {
@@ -52,23 +57,33 @@ internal sealed partial class OutboxFile : IDisposable
         }
     }
 
-    /// <summary>Appends a record whole or not at all.</summary>
-    /// <exception cref="CampfireException">The disk failed; nothing was appended.</exception>
-    public void Append(ReadOnlySpan<byte> frame, bool isDurable)
+    /// <summary>Appends a record whole or not at all, and returns when it is on the disk.</summary>
+    /// <remarks>
+    /// Each record is on the disk before the next is written: a loss of power may keep any selection of what waits, and a hole is damage.
+    /// </remarks>
+    /// <exception cref="CampfireException">The disk failed. Nothing was appended, unless the code says that nobody knows.</exception>
+    public void Append(ReadOnlySpan<byte> frame)
     {
-        FileStream file = _file ?? throw Unusable(null);
+        FileStream file = _file ?? Reopen();
+        bool isWritten = false;
         try
         {
+            if (!_isFolderFlushed)
+                FlushFolder();
             _disk.Write(file.SafeFileHandle, frame, Length);
-            if (isDurable)
-                _disk.FlushToDisk(file.SafeFileHandle);
+            isWritten = true;
+            _disk.FlushToDisk(file.SafeFileHandle);
             Length += frame.Length;
         }
         catch (Exception e) when (IsOfDisk(e))
         {
-            TakeBack(file);
-            throw new CampfireException(
-                CampfireErrorCode.OutboxUnavailable, $"The outbox {_path} could not be written, and nothing was added: {e.Message}", innerException: e);
+            throw TakeBack(file) || !isWritten
+                ? new CampfireException(
+                    CampfireErrorCode.OutboxUnavailable, $"The outbox {_path} could not be written, and holds what it held before: {e.Message}", innerException: e)
+                : new CampfireException(
+                    CampfireErrorCode.OutcomeUnknown,
+                    $"The outbox {_path} was written, but neither flushed nor cut again, so nobody knows what it holds after a crash. Doing the same again, with the same Id, is safe: {e.Message}",
+                    innerException: e);
         }
     }
 
@@ -102,6 +117,7 @@ internal sealed partial class OutboxFile : IDisposable
             {
                 _disk.Replace(_path, path);
                 Length = length;
+                _isFolderFlushed = false;
             }
             finally
             {
@@ -109,10 +125,12 @@ internal sealed partial class OutboxFile : IDisposable
                     _file = _disk.Open(_path, FileMode.Open, FileShare.Read);
             }
 
-            _disk.FlushFolder(_path);
+            FlushFolder();
         }
         catch (Exception e) when (IsOfDisk(e))
         {
+            // Messages in clear that nobody would look for.
+            DeleteIfPossible(path);
             throw _file is null
                 ? Unusable(e)
                 : new CampfireException(CampfireErrorCode.OutboxUnavailable, $"The outbox {_path} could not be written anew: {e.Message}", innerException: e);
@@ -127,12 +145,40 @@ internal sealed partial class OutboxFile : IDisposable
 
     private static bool IsOfDisk(Exception e) => e is IOException or UnauthorizedAccessException;
 
-    private static void CreateFolder(string folder)
+    private static void CreateFolder(string folder, OutboxDisk disk)
     {
+        if (Directory.Exists(folder))
+            return;
+
+        // One after the other, because each has its entry in the one above.
+        if (Path.GetDirectoryName(folder) is { } above)
+            CreateFolder(above, disk);
         if (OperatingSystem.IsWindows())
             Directory.CreateDirectory(folder);
         else
             Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        try
+        {
+            disk.FlushFolder(folder);
+        }
+        catch
+        {
+            // One that is there is not flushed by the next opening.
+            Directory.Delete(folder);
+            throw;
+        }
+    }
+
+    private static void DeleteIfPossible(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception e) when (IsOfDisk(e))
+        {
+            // The next opening deletes it.
+        }
     }
 
     /// <summary>A file of its own, because the outbox's is replaced by another one from time to time. It stays, empty.</summary>
@@ -173,6 +219,7 @@ internal sealed partial class OutboxFile : IDisposable
         if (header is null || scan.DamagedAt is not null)
             return Salvage(scan, header is not null, salvagesDamage);
 
+        List<OutboxMessage> pending = Replay(scan);
         Length = scan.End;
         if (_file.Length > scan.End)
         {
@@ -181,7 +228,7 @@ internal sealed partial class OutboxFile : IDisposable
             _disk.FlushToDisk(_file.SafeFileHandle);
         }
 
-        return Replay(scan);
+        return pending;
     }
 
     private List<OutboxMessage> Salvage(OutboxScan scan, bool isOwnerKnown, bool isWanted)
@@ -196,12 +243,23 @@ internal sealed partial class OutboxFile : IDisposable
 
         // Without its header nobody knows whose the messages are, and they must not be sent as somebody else's.
         List<OutboxMessage> whole = isOwnerKnown ? Replay(scan) : [];
-        _file!.Dispose();
-        _file = null;
-        File.Copy(_path, _path + ".damaged", overwrite: true);
+        KeepAside(ReadAll(_file!));
         Rewrite(whole);
         LogSalvaged(_path, damagedAt, whole.Count);
         return whole;
+    }
+
+    /// <summary>On the disk before the original is replaced.</summary>
+    private void KeepAside(ReadOnlyMemory<byte> bytes)
+    {
+        string path = _path + ".damaged";
+        using (FileStream file = _disk.Open(path, FileMode.Create, FileShare.Read))
+        {
+            _disk.Write(file.SafeFileHandle, bytes.Span, 0);
+            _disk.FlushToDisk(file.SafeFileHandle);
+        }
+
+        _disk.FlushFolder(path);
     }
 
     private Memory<byte> ReadAll(FileStream file)
@@ -209,6 +267,7 @@ internal sealed partial class OutboxFile : IDisposable
         if (file.Length > Array.MaxLength)
             throw new CampfireException(CampfireErrorCode.OutboxDamaged, $"The outbox {_path} is larger than any outbox: {file.Length} bytes. Is it another file?");
         var bytes = new byte[file.Length];
+        file.Position = 0;
         file.ReadExactly(bytes);
         return bytes;
     }
@@ -230,14 +289,24 @@ internal sealed partial class OutboxFile : IDisposable
         for (int place = 0; place < scan.Frames.Count; place++)
         {
             OutboxFrame frame = scan.Frames[place];
-            if (frame.Kind is OutboxFrameKind.Added)
+            switch (frame.Kind)
             {
-                OutboxMessage message = Read(frame, OutboxJsonContext.Default.OutboxEntry).ToMessage();
-                pending[message.Message.Id] = (place, message);
-            }
-            else if (frame.Kind is OutboxFrameKind.Removed)
-            {
-                pending.Remove(new Guid(frame.Payload.Span));
+                case OutboxFrameKind.Header:
+                    break;
+                case OutboxFrameKind.Added:
+                    OutboxMessage message = Read(frame, OutboxJsonContext.Default.OutboxEntry).ToMessage();
+                    pending[message.Message.Id] = (place, message);
+                    break;
+                case OutboxFrameKind.Removed when frame.Payload.Length == GuidSize:
+                    pending.Remove(new Guid(frame.Payload.Span));
+                    break;
+                case OutboxFrameKind.Removed:
+                    throw OtherShape(null);
+                default:
+                    // Whole, and so not damaged: passing over it would erase it when the file is written anew.
+                    throw new CampfireException(
+                        CampfireErrorCode.OutboxDamaged,
+                        $"The outbox {_path} holds a record of the kind {(byte)frame.Kind}, of a later version of this library than the present one. It was left as it is. Update the library.");
             }
         }
 
@@ -252,29 +321,65 @@ internal sealed partial class OutboxFile : IDisposable
         }
         catch (JsonException e)
         {
-            throw new CampfireException(CampfireErrorCode.OutboxDamaged, $"The outbox {_path} holds a record of another shape, perhaps of a later version of this library.", innerException: e);
+            throw OtherShape(e);
         }
     }
 
+    private CampfireException OtherShape(Exception? e) => new(
+        CampfireErrorCode.OutboxDamaged, $"The outbox {_path} holds a record of another shape, perhaps of a later version of this library. It was left as it is.", innerException: e);
+
+    private void FlushFolder()
+    {
+        _disk.FlushFolder(_path);
+        _isFolderFlushed = true;
+    }
+
     /// <summary>Cuts a record that was written by half, so that the next one does not come behind torn bytes.</summary>
-    private void TakeBack(FileStream file)
+    /// <returns>Whether the file is known to be as it was before.</returns>
+    private bool TakeBack(FileStream file)
     {
         try
         {
-            _disk.Cut(file.SafeFileHandle, Length);
-            _disk.FlushToDisk(file.SafeFileHandle);
+            Cut(file);
+            return true;
         }
         catch (Exception e) when (IsOfDisk(e))
         {
             LogUnusable(e, _path);
             file.Dispose();
             _file = null;
+            return false;
         }
     }
 
-    private CampfireException Unusable(Exception? e) => new(
+    /// <summary>Goes on behind the last record that is known to be whole, when the disk is well again.</summary>
+    private FileStream Reopen()
+    {
+        FileStream? file = null;
+        try
+        {
+            file = _disk.Open(_path, FileMode.Open, FileShare.Read);
+            if (file.Length < Length)
+                throw new IOException($"It has {file.Length} bytes and should have {Length}.");
+            Cut(file);
+            return _file = file;
+        }
+        catch (Exception e) when (IsOfDisk(e))
+        {
+            file?.Dispose();
+            throw Unusable(e);
+        }
+    }
+
+    private void Cut(FileStream file)
+    {
+        _disk.Cut(file.SafeFileHandle, Length);
+        _disk.FlushToDisk(file.SafeFileHandle);
+    }
+
+    private CampfireException Unusable(Exception e) => new(
         CampfireErrorCode.OutboxUnavailable,
-        $"The outbox {_path} cannot be used since its disk failed. What it had accepted is in the file: open it again when the disk is well.",
+        $"The outbox {_path} cannot be used since its disk failed. What it had accepted is in the file; it goes on when the disk is well, or open it again: {e.Message}",
         innerException: e);
 
     [LoggerMessage(1440, LogLevel.Warning, "Cut {Bytes} torn bytes from the end of the outbox {Path}: a message that was being added at a crash and was never accepted")]
@@ -283,6 +388,6 @@ internal sealed partial class OutboxFile : IDisposable
     [LoggerMessage(1441, LogLevel.Error, "The outbox {Path} was damaged at byte {DamagedAt} and is kept with the ending .damaged; {Count} messages were taken over")]
     private partial void LogSalvaged(string path, long damagedAt, int count);
 
-    [LoggerMessage(1442, LogLevel.Error, "The outbox {Path} cannot be used any more")]
+    [LoggerMessage(1442, LogLevel.Error, "The outbox {Path} cannot be used until its disk is well")]
     private partial void LogUnusable(Exception e, string path);
 }

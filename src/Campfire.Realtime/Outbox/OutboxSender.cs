@@ -31,6 +31,7 @@ internal sealed partial class OutboxSender : IAsyncDisposable
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
+    private readonly Dictionary<Guid, OutboxDelivery> _deliveries = [];
     private int _running;
     private bool _isStopped;
     private bool _isLoaded;
@@ -51,7 +52,7 @@ internal sealed partial class OutboxSender : IAsyncDisposable
             {
                 MaxRetryAttempts = int.MaxValue,
                 ShouldHandle = arguments => ValueTask.FromResult(
-                    arguments.Outcome.Exception is { } e && !IsRefusal(e) && !(e is OperationCanceledException && _stopping.IsCancellationRequested)),
+                    arguments.Outcome.Exception is { } e && !IsRefusal(e) && !(e is OperationCanceledException && arguments.Context.CancellationToken.IsCancellationRequested)),
                 DelayGenerator = arguments => ValueTask.FromResult<TimeSpan?>(backoff.Next(arguments.AttemptNumber + 1)),
             })
             .Build();
@@ -102,6 +103,32 @@ internal sealed partial class OutboxSender : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes a message out of the outbox unless it is stored or refused; a request of it that is under way decides first.</summary>
+    public async Task<bool> WithdrawAsync(Guid messageId, CancellationToken cancellationToken)
+    {
+        OutboxDelivery? delivery;
+        await _intake.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await LoadAsync(cancellationToken).ConfigureAwait(false);
+            lock (_gate)
+                delivery = _deliveries.GetValueOrDefault(messageId);
+        }
+        finally
+        {
+            _intake.Release();
+        }
+
+        try
+        {
+            return delivery is not null && await delivery.WithdrawAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ObjectDisposedException(nameof(CampfireClient), $"The client was disposed before message {messageId} was withdrawn. It may still be in the outbox.");
+        }
+    }
+
     /// <summary>Stops sending. What is on its way stays in the outbox unless it is known to be stored.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -118,10 +145,7 @@ internal sealed partial class OutboxSender : IAsyncDisposable
     }
 
     /// <summary>What the database has judged, and would judge the same way again. All else is waited for: it says nothing of the message.</summary>
-    private static bool IsRefusal(Exception e) => e is CampfireException
-    {
-        Code: CampfireErrorCode.AccessDenied or CampfireErrorCode.Conflict or CampfireErrorCode.StaleHandler or CampfireErrorCode.Invalid
-    } or CampfireException { Code: CampfireErrorCode.NotFound, ServerReason: "campfire_not_found" };
+    private static bool IsRefusal(Exception e) => e is CampfireException { IsVerdict: true, IsTransient: false };
 
     /// <summary>What earlier runs left behind goes before everything new.</summary>
     private async Task LoadAsync(CancellationToken cancellationToken)
@@ -162,9 +186,35 @@ internal sealed partial class OutboxSender : IAsyncDisposable
 
     private void Deliver(OutboxMessage item)
     {
-        ConversationOrder.Turn turn = _order.Take(item.ConversationId);
-        if (!Run(() => DeliverAsync(item, turn)))
-            turn.Dispose();
+        var delivery = new OutboxDelivery(item, _order.Take(item.ConversationId));
+        lock (_gate)
+            _deliveries[item.Message.Id] = delivery;
+        if (!Run(() => DeliverToEndAsync(delivery)))
+            Forget(delivery);
+    }
+
+    private async Task DeliverToEndAsync(OutboxDelivery delivery)
+    {
+        try
+        {
+            await DeliverAsync(delivery).ConfigureAwait(false);
+        }
+        finally
+        {
+            Forget(delivery);
+        }
+    }
+
+    private void Forget(OutboxDelivery delivery)
+    {
+        lock (_gate)
+        {
+            // Another one may have been enqueued with the identifier since this one was removed.
+            if (_deliveries.GetValueOrDefault(delivery.Item.Message.Id) == delivery)
+                _deliveries.Remove(delivery.Item.Message.Id);
+        }
+
+        delivery.Dispose();
     }
 
     /// <summary>Runs until it ends or the client is disposed, which waits for it.</summary>
@@ -192,6 +242,10 @@ internal sealed partial class OutboxSender : IAsyncDisposable
         {
             // Disposed: what was not sent is in the outbox.
         }
+        catch (Exception e)
+        {
+            LogEnded(e);
+        }
         finally
         {
             lock (_gate)
@@ -202,29 +256,52 @@ internal sealed partial class OutboxSender : IAsyncDisposable
         }
     }
 
-    private async Task DeliverAsync(OutboxMessage item, ConversationOrder.Turn turn)
+    private async Task DeliverAsync(OutboxDelivery delivery)
     {
-        using (turn)
+        OutboxMessage item = delivery.Item;
+        SendResult? result = await SendOrWithdrawAsync(delivery).ConfigureAwait(false);
+
+        // What is stored keeps its place whatever becomes of the outbox. After a refusal nothing may follow until it is final: the next run of
+        // the program would send the message again, and perhaps with success.
+        if (result?.Message is { } stored)
         {
-            await _started.Task.WaitAsync(_stopping.Token).ConfigureAwait(false);
-            await turn.WaitAsync(_stopping.Token).ConfigureAwait(false);
+            Stored.Announce(item.ConversationId, stored.Sequence);
+            delivery.Turn.Dispose();
+        }
+
+        // Only now: a crash before it sends the message again, and the identifier makes that harmless. And told only when it is true.
+        await RemoveAsync(item.Message.Id).ConfigureAwait(false);
+        delivery.End(isWithdrawn: result is null);
+        if (result is not null)
+            _results.TryWrite(result);
+        else
+            LogWithdrawn(item.Message.Id, item.ConversationId);
+    }
+
+    /// <returns>Null when the message was withdrawn.</returns>
+    private async Task<SendResult?> SendOrWithdrawAsync(OutboxDelivery delivery)
+    {
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, delivery.Withdrawing);
+        try
+        {
+            await _started.Task.WaitAsync(waiting.Token).ConfigureAwait(false);
+            await delivery.Turn.WaitAsync(waiting.Token).ConfigureAwait(false);
             using Activity? activity = Instruments.StartSend();
             long began = _time.GetTimestamp();
-            SendResult result = await SendAsync(item).ConfigureAwait(false);
+            SendResult result = await SendAsync(delivery.Item, waiting.Token).ConfigureAwait(false);
             Instruments.SendEnded(activity, _time.GetElapsedTime(began), result.Error?.Code);
-
-            // Only now: a crash before it sends the message again, and the identifier makes that harmless.
-            await RemoveAsync(item.Message.Id).ConfigureAwait(false);
-            if (result.Message is { } stored)
-                Stored.Announce(item.ConversationId, stored.Sequence);
-            _results.TryWrite(result);
+            return result;
+        }
+        catch (OperationCanceledException) when (delivery.Withdrawing.IsCancellationRequested && !_stopping.IsCancellationRequested)
+        {
+            return null;
         }
     }
 
-    private async Task<SendResult> SendAsync(OutboxMessage item)
+    private async Task<SendResult> SendAsync(OutboxMessage item, CancellationToken waiting)
     {
         int attempt = 0;
-        bool isWrongUserTold = false;
+        CampfireErrorCode? told = null;
         try
         {
             SentMessage sent = await _pipeline.ExecuteAsync(
@@ -238,16 +315,16 @@ internal sealed partial class OutboxSender : IAsyncDisposable
                     catch (Exception e) when (!IsRefusal(e) && !token.IsCancellationRequested)
                     {
                         LogFailure(item, e, attempt);
-                        if (e is CampfireException { Code: CampfireErrorCode.WrongUser } wrongUser && !isWrongUserTold)
+                        if (e is CampfireException { IsTransient: false } reason && reason.Code != told)
                         {
-                            isWrongUserTold = true;
-                            _results.TryWrite(new SendResult(item.Message.Id, item.ConversationId, SendOutcome.Unknown, Error: wrongUser));
+                            told = reason.Code;
+                            _results.TryWrite(new SendResult(item.Message.Id, item.ConversationId, SendOutcome.Waiting, Error: reason));
                         }
 
                         throw;
                     }
                 },
-                _stopping.Token).ConfigureAwait(false);
+                waiting).ConfigureAwait(false);
             return new SendResult(item.Message.Id, item.ConversationId, SendOutcome.Stored, sent);
         }
         catch (CampfireException e) when (IsRefusal(e))
@@ -255,20 +332,21 @@ internal sealed partial class OutboxSender : IAsyncDisposable
             LogRefused(item.Message.Id, item.ConversationId, e.Code);
             return new SendResult(item.Message.Id, item.ConversationId, SendOutcome.Refused, Error: e);
         }
-        catch (Exception e) when (_stopping.IsCancellationRequested && e is not OperationCanceledException)
+        catch (Exception e) when (waiting.IsCancellationRequested && e is not OperationCanceledException)
         {
             // Polly ends a cancelled retry with the last failure, which says nothing of the message.
-            throw new OperationCanceledException("The client was disposed.", e, _stopping.Token);
+            throw new OperationCanceledException("The client was disposed, or the message withdrawn.", e, waiting);
         }
     }
 
-    private async Task<SentMessage> StoreAsync(OutboxMessage item, CancellationToken cancellationToken)
+    private async Task<SentMessage> StoreAsync(OutboxMessage item, CancellationToken waiting)
     {
         // Held for one request only, so that a conversation that waits does not hold up the others.
-        await _requests.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _requests.WaitAsync(waiting).ConfigureAwait(false);
         try
         {
-            return await _store.StoreAsync(item.ConversationId, item.Message, cancellationToken).ConfigureAwait(false);
+            // Withdrawing does not cut a request: nobody would know what became of the message.
+            return await _store.StoreAsync(item.ConversationId, item.Message, _stopping.Token).ConfigureAwait(false);
         }
         finally
         {
@@ -278,13 +356,19 @@ internal sealed partial class OutboxSender : IAsyncDisposable
 
     private async Task RemoveAsync(Guid messageId)
     {
-        try
+        for (int attempt = 1; ; attempt++)
         {
-            await _outbox.RemoveAsync(messageId, _stopping.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (!_stopping.IsCancellationRequested)
-        {
-            LogNotRemoved(e, messageId);
+            try
+            {
+                await _outbox.RemoveAsync(messageId, _stopping.Token).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception e) when (!_stopping.IsCancellationRequested)
+            {
+                LogNotRemoved(e, messageId, attempt);
+            }
+
+            await Task.Delay(_backoff.Next(attempt), _time, _stopping.Token).ConfigureAwait(false);
         }
     }
 
@@ -296,38 +380,4 @@ internal sealed partial class OutboxSender : IAsyncDisposable
                 CampfireErrorCode.WrongUser, "The outbox belongs to another user than the access token. Open an outbox for each user: its Owner is the subject (sub) of the tokens.");
         }
     }
-
-    private void LogFailure(OutboxMessage item, Exception e, int attempt)
-    {
-        if (e is not CampfireException campfire)
-            LogUnexpected(e, item.ConversationId, attempt);
-        else if (campfire.IsTransient)
-            LogRetry(item.ConversationId, campfire.Code, attempt);
-        else
-            LogWaits(item.ConversationId, campfire.Code, attempt, campfire.Message);
-    }
-
-    [LoggerMessage(1430, LogLevel.Information, "{Count} messages of an earlier run are in the outbox")]
-    private partial void LogPending(int count);
-
-    [LoggerMessage(1431, LogLevel.Warning, "Storing a message from the outbox in {ConversationId} failed ({Code}), attempt {Attempt}")]
-    private partial void LogRetry(Guid conversationId, CampfireErrorCode code, int attempt);
-
-    [LoggerMessage(1432, LogLevel.Warning, "The outbox waits with the messages of {ConversationId} ({Code}), attempt {Attempt}: {Reason}")]
-    private partial void LogWaits(Guid conversationId, CampfireErrorCode code, int attempt, string reason);
-
-    [LoggerMessage(1433, LogLevel.Error, "Storing a message from the outbox in {ConversationId} failed unexpectedly, attempt {Attempt}")]
-    private partial void LogUnexpected(Exception e, Guid conversationId, int attempt);
-
-    [LoggerMessage(1434, LogLevel.Warning, "Message {MessageId} from the outbox was refused by {ConversationId} ({Code}) and dropped")]
-    private partial void LogRefused(Guid messageId, Guid conversationId, CampfireErrorCode code);
-
-    [LoggerMessage(1435, LogLevel.Error, "Message {MessageId} is done but could not be removed from the outbox; it will be sent again at the next start, and stored once")]
-    private partial void LogNotRemoved(Exception e, Guid messageId);
-
-    [LoggerMessage(1436, LogLevel.Error, "The outbox could not be read, attempt {Attempt}")]
-    private partial void LogUnreadable(Exception e, int attempt);
-
-    [LoggerMessage(1437, LogLevel.Warning, "Nobody reads the results of the outbox; the one of message {MessageId} was dropped")]
-    private partial void LogResultDropped(Guid messageId);
 }

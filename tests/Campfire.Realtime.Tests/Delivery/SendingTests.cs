@@ -145,6 +145,40 @@ public sealed class SendingTests
         });
     }
 
+    // While it waits for its turn, for its answer, and between two attempts.
+    [TestCase("turn")]
+    [TestCase("answer")]
+    [TestCase("retry")]
+    public async Task Cancelled_sending_ends_with_the_token_that_cancelled_it(string where)
+    {
+        await using var world = new World();
+        (_, Conversation conversation, _) = await world.JoinedAsync();
+        var arrived = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Database.OnCall = async (function, _, cancellationToken) =>
+        {
+            if (function != "campfire_send_message")
+                return null;
+            arrived.TrySetResult();
+            if (where == "retry")
+                return ScriptedDatabase.Error(HttpStatusCode.ServiceUnavailable, "busy");
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            return null;
+        };
+        using var cancelling = new CancellationTokenSource();
+        Task first = where == "turn" ? conversation.SendMessageAsync("first") : Task.CompletedTask;
+        Task sending = conversation.SendMessageAsync("hello", cancelling.Token);
+        await arrived.Task.InTime();
+        if (where == "retry")
+            await world.Time.ArmedAsync(due => due > TimeSpan.Zero && due < TimeSpan.FromMilliseconds(500));
+
+        await cancelling.CancelAsync();
+
+        OperationCanceledException? e = Assert.CatchAsync<OperationCanceledException>(() => sending.InTime());
+        Assert.That(e!.CancellationToken, Is.EqualTo(cancelling.Token));
+        await conversation.DisposeAsync().InTime();
+        await first.InTime().ContinueWith(_ => { }, TaskScheduler.Default);
+    }
+
     [Test]
     public async Task Expired_token_is_replaced_once_for_a_request()
     {

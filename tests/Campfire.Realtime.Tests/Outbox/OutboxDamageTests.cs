@@ -62,6 +62,40 @@ public sealed class OutboxDamageTests : IDisposable
     }
 
     [Test]
+    public async Task Damaged_file_is_safe_on_the_disk_before_the_original_is_replaced()
+    {
+        await _folder.FillAsync(3);
+        byte[] bytes = await File.ReadAllBytesAsync(_folder.FilePath);
+        bytes[^200] ^= 1;
+        await File.WriteAllBytesAsync(_folder.FilePath, bytes);
+        var disk = new FailingDisk();
+
+        await using FileOutbox outbox = await _folder.OpenAsync(options => options.SalvagesDamage = true, disk);
+
+        Assert.That(disk.Steps.TakeWhile(step => step != "replace outbox"), Is.SupersetOf(["flush outbox.damaged", "flush folder of outbox.damaged"]));
+        Assert.That(await File.ReadAllBytesAsync(_folder.FilePath + ".damaged"), Is.EqualTo(bytes));
+    }
+
+    // Also when damage is to be salvaged, which would erase what this version cannot read.
+    [TestCase(9, 5, "later version")]
+    [TestCase(3, 15, "another shape")]
+    public async Task Whole_record_that_this_version_cannot_read_is_refused_and_left_as_it_is(int kind, int size, string words)
+    {
+        await _folder.FillAsync(1);
+        byte[] bytes = [.. await File.ReadAllBytesAsync(_folder.FilePath), .. OutboxFrames.Encode((OutboxFrameKind)kind, new byte[size]), 0xCA];
+        await File.WriteAllBytesAsync(_folder.FilePath, bytes);
+
+        foreach (bool salvages in new[] { false, true })
+        {
+            CampfireException? e = Assert.ThrowsAsync<CampfireException>(() => _folder.OpenAsync(options => options.SalvagesDamage = salvages));
+            Assert.That((e!.Code, e.Message), Is.EqualTo((CampfireErrorCode.OutboxDamaged, e.Message)));
+            Assert.That(e.Message, Does.Contain(words).And.Contain(_folder.FilePath));
+        }
+
+        Assert.That(await File.ReadAllBytesAsync(_folder.FilePath), Is.EqualTo(bytes));
+    }
+
+    [Test]
     public async Task File_that_was_left_by_a_crash_while_it_was_written_anew_is_ignored()
     {
         List<OutboxMessage> messages = await _folder.FillAsync(2);

@@ -1,6 +1,10 @@
 using System.Net;
 using Campfire.Realtime.Protocol;
+using Campfire.Realtime.TestSupport;
+using Campfire.Realtime.Tests.Conversations;
 using Campfire.Realtime.Tests.Support;
+using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Campfire.Realtime.Tests.Outbox;
 
@@ -105,16 +109,20 @@ public sealed class OutboxSendingTests : IDisposable
         Assert.That(world.Database.LastSequence, Is.Zero);
     }
 
-    [TestCase(HttpStatusCode.UnprocessableEntity, "campfire_invalid", CampfireErrorCode.Invalid)]
-    [TestCase(HttpStatusCode.Conflict, "campfire_conflict", CampfireErrorCode.Conflict)]
-    [TestCase(HttpStatusCode.Forbidden, "campfire_not_participant", CampfireErrorCode.AccessDenied)]
-    [TestCase(HttpStatusCode.NotFound, "campfire_not_found", CampfireErrorCode.NotFound)]
-    [TestCase(HttpStatusCode.BadRequest, "invalid input", CampfireErrorCode.Invalid)]
-    public async Task Refused_message_is_reported_and_does_not_hold_up_those_behind_it(HttpStatusCode status, string reason, CampfireErrorCode code)
+    [TestCase(HttpStatusCode.UnprocessableEntity, "PT422", "campfire_invalid", CampfireErrorCode.Invalid)]
+    [TestCase(HttpStatusCode.Conflict, "PT409", "campfire_conflict", CampfireErrorCode.Conflict)]
+    [TestCase(HttpStatusCode.Conflict, "PT409", "campfire_stale_handler", CampfireErrorCode.StaleHandler)]
+    [TestCase(HttpStatusCode.Forbidden, "PT403", "campfire_not_participant", CampfireErrorCode.AccessDenied)]
+    [TestCase(HttpStatusCode.NotFound, "PT404", "campfire_not_found", CampfireErrorCode.NotFound)]
+    [TestCase(HttpStatusCode.BadRequest, "22P05", "unsupported Unicode escape sequence", CampfireErrorCode.Invalid)]
+    [TestCase(HttpStatusCode.BadRequest, "23514", "new row violates a check constraint", CampfireErrorCode.Invalid)]
+    [TestCase(HttpStatusCode.Conflict, "23503", "violates a foreign key constraint", CampfireErrorCode.Conflict)]
+    public async Task Refused_message_is_reported_and_does_not_hold_up_those_behind_it(
+        HttpStatusCode status, string sqlState, string reason, CampfireErrorCode code)
     {
         await using FileOutbox outbox = await _folder.OpenAsync();
         await using var world = new World(options => options.Outbox = outbox);
-        OnSend(world, content => content == "2" ? ScriptedDatabase.Error(status, reason) : null);
+        OnSend(world, content => content == "2" ? ScriptedDatabase.Error(status, reason, sqlState) : null);
         foreach (string content in new[] { "1", "2", "3" })
             await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage(content)).InTime();
         await world.ConnectAsync();
@@ -129,6 +137,18 @@ public sealed class OutboxSendingTests : IDisposable
     [TestCase(HttpStatusCode.Unauthorized, "JWT expired", "PGRST301")]
     [TestCase(HttpStatusCode.Unauthorized, "Invalid API key", null)]
     [TestCase(HttpStatusCode.NotFound, "no such function", "PGRST202")]
+    [TestCase(HttpStatusCode.NotFound, "no such table", "42P01")]
+    [TestCase(HttpStatusCode.MethodNotAllowed, "cannot execute UPDATE in a read-only transaction", "25006")]
+    [TestCase(HttpStatusCode.Forbidden, "password authentication failed", "28P01")]
+    [TestCase(HttpStatusCode.Forbidden, "permission denied for function", "42501")]
+    [TestCase(HttpStatusCode.Unauthorized, "role \"agents\" does not exist", "22023")]
+    [TestCase(HttpStatusCode.BadRequest, "column does not exist", "42703")]
+    [TestCase(HttpStatusCode.BadRequest, "the body is not JSON", "PGRST102")]
+    [TestCase(HttpStatusCode.TooManyRequests, "campfire_rate_limited", "PT429")]
+    [TestCase(HttpStatusCode.BadRequest, "bad gateway", null)]
+    [TestCase(HttpStatusCode.PaymentRequired, "exceeded quota", null)]
+    [TestCase(HttpStatusCode.Forbidden, "blocked", "WAF-RULE-22")]
+    [TestCase(HttpStatusCode.RequestEntityTooLarge, "too large", null)]
     public async Task Refusal_that_says_nothing_of_the_message_is_waited_for(HttpStatusCode status, string reason, string? code)
     {
         await using FileOutbox outbox = await _folder.OpenAsync();
@@ -140,7 +160,115 @@ public sealed class OutboxSendingTests : IDisposable
 
         await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
 
-        Assert.That((await world.Time.PassUntilAsync(FirstResultAsync(world), Step)).Outcome, Is.EqualTo(SendOutcome.Stored));
+        Assert.That((await world.Time.PassUntilAsync(OutcomeAsync(world), Step)).Outcome, Is.EqualTo(SendOutcome.Stored));
+    }
+
+    [Test]
+    public async Task Refusal_is_told_only_when_the_message_is_gone_from_the_disk()
+    {
+        var disk = new FailingDisk();
+        var message = new OutgoingMessage("hello");
+        await using (FileOutbox outbox = await _folder.OpenAsync(disk: disk))
+        {
+            await using var world = new World(options => options.Outbox = outbox);
+            OnSend(world, _ => ScriptedDatabase.Error(HttpStatusCode.Forbidden, "campfire_not_participant"));
+            await world.Client.EnqueueMessageAsync(world.Database.ConversationId, message).InTime();
+            disk.FailsToFlush = true;
+            await world.ConnectAsync();
+
+            Task<SendResult> told = FirstResultAsync(world);
+            await RemovalFailedAsync(world);
+            Assert.That(told.IsCompleted, Is.False);
+        }
+
+        await using FileOutbox again = await _folder.OpenAsync();
+        await using var later = new World(options => options.Outbox = again);
+        await later.ConnectAsync();
+        SendResult result = await FirstResultAsync(later);
+        Assert.That((result.MessageId, result.Outcome), Is.EqualTo((message.Id, SendOutcome.Stored)));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Removal_that_failed_is_tried_again_until_the_disk_is_well(bool isStored)
+    {
+        var disk = new FailingDisk();
+        await using FileOutbox outbox = await _folder.OpenAsync(disk: disk);
+        await using var world = new World(options => options.Outbox = outbox);
+        OnSend(world, _ => isStored ? null : ScriptedDatabase.Error(HttpStatusCode.Forbidden, "campfire_not_participant"));
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
+        disk.FailsToFlush = disk.FailsToCut = true;
+        await world.ConnectAsync();
+        await RemovalFailedAsync(world);
+
+        disk.FailsToFlush = disk.FailsToCut = false;
+
+        SendResult result = await world.Time.PassUntilAsync(FirstResultAsync(world), Step);
+        Assert.That(result.Outcome, Is.EqualTo(isStored ? SendOutcome.Stored : SendOutcome.Refused));
+        Assert.That(await outbox.ReadAsync(), Is.Empty);
+        Assert.That(world.Database.Calls("campfire_send_message"), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Stored_message_that_cannot_be_removed_holds_up_nobody()
+    {
+        var disk = new FailingDisk();
+        await using FileOutbox outbox = await _folder.OpenAsync(disk: disk);
+        await using var world = new World(options => options.Outbox = outbox);
+        (_, Conversation conversation, _) = await world.JoinedAsync();
+        OnSend(world, _ =>
+        {
+            disk.WritesAtMost = 0;
+            return null;
+        });
+        await conversation.EnqueueMessageAsync(new OutgoingMessage("enqueued")).InTime();
+
+        SentMessage sent = await conversation.SendMessageAsync("sent").InTime();
+
+        Assert.That(sent.Sequence, Is.EqualTo(2));
+        Assert.That(await outbox.ReadAsync(), Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Outbox_that_fails_while_the_client_is_disposed_is_said_in_the_log()
+    {
+        var log = new KeptLog(LogLevel.Error);
+        var outbox = new ClosingOutbox();
+        var world = new World(options => (options.Outbox, options.LoggerFactory) = (outbox, log));
+        await world.ConnectAsync();
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
+        await outbox.Removing.InTime();
+
+        await world.DisposeAsync();
+
+        Assert.That(log.Lines.Where(line => line.Text.Contains(nameof(ObjectDisposedException), StringComparison.Ordinal)), Has.One.Items);
+    }
+
+    // The database itself says so: nothing but its hint tells this conflict from that of an identifier.
+    [Test]
+    public async Task Conversation_that_a_trigger_keeps_from_taking_messages_is_waited_for()
+    {
+        SupportDesk desk = await SupportDesk.CreateAsync(AssemblySetUp.Emulator);
+        await using var database = NpgsqlDataSource.Create(AssemblySetUp.Emulator.ConnectionString);
+        await ExecuteAsync(database, $$"""
+            create function public.keep_still() returns trigger language plpgsql as 'begin return null; end';
+            create trigger keep_still before update on public.conversations for each row when (old.id = '{{desk.ConversationId}}') execute function public.keep_still();
+            """);
+        await using FileOutbox outbox = await _folder.OpenAsync(options => options.Owner = desk.AgentId.ToString());
+        var answers = new AnswersSeen();
+        await using CampfireClient client = await DeskClients.ConnectAsync(
+            AssemblySetUp.Emulator, desk.AgentToken, options => (options.Outbox, options.HttpMessageHandler) = (outbox, answers));
+        try
+        {
+            await client.EnqueueMessageAsync(desk.ConversationId, new OutgoingMessage("hello")).InTime();
+            Assert.That(await answers.First.InTime(), Is.EqualTo(HttpStatusCode.Conflict));
+        }
+        finally
+        {
+            await ExecuteAsync(database, "drop trigger keep_still on public.conversations; drop function public.keep_still();");
+        }
+
+        Assert.That((await client.ReadSendResultsAsync().FirstAsync(_ => true).InTime()).Outcome, Is.EqualTo(SendOutcome.Stored));
     }
 
     [Test]
@@ -157,7 +285,7 @@ public sealed class OutboxSendingTests : IDisposable
 
         await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
 
-        Assert.That((await world.Time.PassUntilAsync(FirstResultAsync(world), Step)).Outcome, Is.EqualTo(SendOutcome.Stored));
+        Assert.That((await world.Time.PassUntilAsync(OutcomeAsync(world), Step)).Outcome, Is.EqualTo(SendOutcome.Stored));
     }
 
     [Test]
@@ -175,7 +303,7 @@ public sealed class OutboxSendingTests : IDisposable
         await world.ConnectAsync();
 
         SendResult waiting = await FirstResultAsync(world);
-        Assert.That((waiting.MessageId, waiting.Outcome, waiting.Error!.Code), Is.EqualTo((message.Id, SendOutcome.Unknown, CampfireErrorCode.WrongUser)));
+        Assert.That((waiting.MessageId, waiting.Outcome, waiting.Error!.Code), Is.EqualTo((message.Id, SendOutcome.Waiting, CampfireErrorCode.WrongUser)));
         Assert.That(
             Assert.ThrowsAsync<CampfireException>(() => world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("mine")).InTime())!.Code,
             Is.EqualTo(CampfireErrorCode.WrongUser));
@@ -315,7 +443,13 @@ public sealed class OutboxSendingTests : IDisposable
         Assert.That(
             Assert.Throws<InvalidOperationException>(() => world.Client.EnqueueMessageAsync(Guid.NewGuid(), new OutgoingMessage("x")))!.Message, Does.Contain("FileOutbox"));
         Assert.Throws<InvalidOperationException>(() => world.Client.ReadSendResultsAsync());
+        Assert.Throws<InvalidOperationException>(() => world.Client.WithdrawMessageAsync(Guid.NewGuid()));
     }
+
+    // What waits to be tried again waits for less than the base delay, at first.
+    private static Task<TimeSpan> RemovalFailedAsync(World world) => world.Time.ArmedAsync(due => due > TimeSpan.Zero && due < TimeSpan.FromMilliseconds(500));
+
+    private static Task<SendResult> OutcomeAsync(World world) => world.Client.ReadSendResultsAsync().FirstAsync(result => result.Outcome is not SendOutcome.Waiting);
 
     private static Task<SendResult> FirstResultAsync(World world) => world.Client.ReadSendResultsAsync().FirstAsync(_ => true);
 
@@ -327,4 +461,45 @@ public sealed class OutboxSendingTests : IDisposable
 
     private static void OnSend(World world, Func<string, HttpResponseMessage?> answer) => world.Database.OnCall =
         (function, arguments, _) => Task.FromResult(function == "campfire_send_message" ? answer((string)arguments["p_content"]!) : null);
+
+    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
+    {
+        await using NpgsqlCommand command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private sealed class AnswersSeen() : DelegatingHandler(new SocketsHttpHandler())
+    {
+        private readonly TaskCompletionSource<HttpStatusCode> _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<HttpStatusCode> First => _first.Task;
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            HttpResponseMessage response = await base.SendAsync(request, cancellationToken);
+            _first.TrySetResult(response.StatusCode);
+            return response;
+        }
+    }
+
+    // Closed by its owner while the client removes a message.
+    private sealed class ClosingOutbox : IOutbox
+    {
+        private readonly TaskCompletionSource _removing = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public string Owner => OutboxFolder.Owner;
+
+        public Task Removing => _removing.Task;
+
+        public ValueTask<IReadOnlyList<OutboxMessage>> ReadAsync(CancellationToken cancellationToken = default) => ValueTask.FromResult<IReadOnlyList<OutboxMessage>>([]);
+
+        public ValueTask<bool> AddAsync(OutboxMessage message, CancellationToken cancellationToken = default) => ValueTask.FromResult(true);
+
+        public async ValueTask RemoveAsync(Guid messageId, CancellationToken cancellationToken = default)
+        {
+            _removing.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw new ObjectDisposedException("outbox");
+        }
+    }
 }
