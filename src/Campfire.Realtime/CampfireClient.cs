@@ -54,7 +54,7 @@ public sealed class CampfireClient : IAsyncDisposable
         ILogger logger = (_options.LoggerFactory ?? NullLoggerFactory.Instance).CreateLogger<CampfireClient>();
         var backoff = new Backoff(
             _options.ReconnectBaseDelay, _options.ReconnectMaxDelay, _options.JitterSeed is { } seed ? new Random(seed) : new Random());
-        _tokens = new AccessTokenSource(_options.AccessToken, _options.TimeProvider);
+        _tokens = new AccessTokenSource(_options.AccessToken, _options.TimeProvider, _options.RequestTimeout);
         RealtimeBudget budget = _options.Budget ?? new RealtimeBudget(timeProvider: _options.TimeProvider);
         _registry = new ChannelRegistry(budget);
         _connections = new ConnectionPool(_options, newSocket, _registry, backoff, logger);

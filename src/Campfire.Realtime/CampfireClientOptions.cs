@@ -53,12 +53,18 @@ public sealed class CampfireClientOptions
     /// <summary>Gets or sets where the access token comes from.</summary>
     /// <value>
     /// Asked before every join, before the token expires and after a refusal. The default is <see langword="null"/>: the API key
-    /// speaks for the caller, which no channel of the naming standard accepts. May be called from several threads, never at once.
+    /// speaks for the caller, which no channel of the naming standard accepts. May be called from several threads, never at once:
+    /// channels that need a token while it runs share the answer of its next call.
     /// </value>
     /// <remarks>
-    /// When it throws <see cref="HttpRequestException"/> (without a status, or with one of 408, 429 and 5xx), <see cref="IOException"/>,
-    /// <see cref="TimeoutException"/> or a cancellation of its own, it is asked again later. Any other exception, and an empty token,
-    /// means that there is no token any more: what was joined ends with <see cref="CampfireErrorCode.InvalidToken"/>.
+    /// <para>When it throws, or any inner exception is, <see cref="HttpRequestException"/> (without a status, or with one of 408, 429 and
+    /// 5xx), <see cref="System.Net.Sockets.SocketException"/>, <see cref="IOException"/>, <see cref="TimeoutException"/> or a cancellation,
+    /// it is asked again later. Any other exception, and an empty token, means that there is no token any more. What was joined goes on
+    /// until its present token ends, and asks again until then; after that it ends with <see cref="CampfireErrorCode.InvalidToken"/>,
+    /// and so does at once what has to be joined.</para>
+    /// <para>Its cancellation token is cancelled after <see cref="RequestTimeout"/>, and when nobody needs the answer any more. Where it
+    /// does not return, those who wait are told <see cref="CampfireErrorCode.Timeout"/> and try again; it is entered again once it has
+    /// returned.</para>
     /// </remarks>
     public Func<CancellationToken, ValueTask<string>>? AccessToken { get; set; }
 
@@ -85,7 +91,7 @@ public sealed class CampfireClientOptions
     /// <value>The default is 10 s; 100 ms to 1 h. Realtime answers a refused join after 5 s.</value>
     public TimeSpan JoinTimeout { get; set; } = DefaultReplyTimeout;
 
-    /// <summary>Gets or sets how long one HTTP request may take.</summary>
+    /// <summary>Gets or sets how long one HTTP request, or one call of <see cref="AccessToken"/>, may take.</summary>
     /// <value>The default is 10 s; 100 ms to 1 h.</value>
     public TimeSpan RequestTimeout { get; set; } = DefaultReplyTimeout;
 

@@ -16,6 +16,9 @@ namespace Campfire.Realtime;
 /// </remarks>
 public sealed partial class ConversationPresence
 {
+    // Is like nothing that anybody may want.
+    private static readonly PresenceDetails Unclear = new();
+
     private readonly PresenceRoster _roster = new();
     private readonly Board<IReadOnlyList<PresentParticipant>> _present = new([], backlog: 1);
     private readonly ChannelSession _session;
@@ -91,7 +94,8 @@ public sealed partial class ConversationPresence
 
     internal void OnInterrupted()
     {
-        Volatile.Write(ref _membership, null);
+        // Who waits for that membership's quota or for an answer on it must not hold up the next one.
+        Interlocked.Exchange(ref _membership, null)?.Dispose();
 
         // Not on the receive loop, which may be in the middle of a diff.
         lock (_roster)
@@ -123,13 +127,13 @@ public sealed partial class ConversationPresence
     {
         Task publishing;
         lock (_gate)
-            _publishing = publishing = PublishAfterAsync(_publishing, _session.Left);
+            _publishing = publishing = PublishAfterAsync(_publishing);
         publishing.IsToldElsewhere();
         return publishing;
     }
 
     /// <summary>Brings what the server shows to what is wanted. Of several callers the first sends, and the others find it done.</summary>
-    private async Task PublishAfterAsync(Task previous, CancellationToken cancellationToken)
+    private async Task PublishAfterAsync(Task previous)
     {
         await previous.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.SuppressThrowing);
         try
@@ -137,22 +141,16 @@ public sealed partial class ConversationPresence
             // Not joined at the moment: the rejoin shows it.
             while (Volatile.Read(ref _membership) is { } membership && !ReferenceEquals(membership.Details, Volatile.Read(ref _wanted)))
             {
-                if (membership.Quota.Delay is { Ticks: > 0 } wait)
+                try
                 {
-                    await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(false);
-                    continue;
+                    if (!await TryChangeAsync(membership).ConfigureAwait(false))
+                        return;
                 }
-
-                PresenceDetails? wanted = Volatile.Read(ref _wanted);
-                membership.Quota.Use();
-                if (!await TryPushAsync(wanted, cancellationToken).ConfigureAwait(false))
-                    return;
-                membership.Details = wanted;
+                catch (OperationCanceledException) when (membership.Ended.IsCancellationRequested)
+                {
+                    // Nothing is shown on it any more. Another one may have taken its place meanwhile.
+                }
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // Left: nothing is shown any more.
         }
         catch (CampfireException e)
         {
@@ -161,28 +159,61 @@ public sealed partial class ConversationPresence
         }
     }
 
-    /// <returns>Whether the server agreed; false when the membership ended first.</returns>
-    private async Task<bool> TryPushAsync(PresenceDetails? details, CancellationToken cancellationToken)
+    /// <summary>Waits for the quota, or makes one call of it.</summary>
+    /// <returns>False when the membership ended first.</returns>
+    private async Task<bool> TryChangeAsync(Shown membership)
+    {
+        if (membership.Quota.Delay is { Ticks: > 0 } wait)
+        {
+            await Task.Delay(wait, _time, membership.Ended).ConfigureAwait(false);
+            return true;
+        }
+
+        PresenceDetails? before = membership.Details, wanted = Volatile.Read(ref _wanted);
+        membership.Quota.Use();
+
+        // Until there is an answer nobody knows what the server shows, and whatever is wanted next has to be said.
+        membership.Details = Unclear;
+        if (await PushAsync(wanted, membership.Ended).ConfigureAwait(false) is not { } answer)
+            return false;
+
+        membership.Details = answer.IsOk ? wanted : before;
+        return answer.IsOk ? true : throw new CampfireException(
+            CampfireErrorCode.AccessDenied, $"Presence on {_session.Name} was refused: {answer.Reason ?? "the policy on realtime.messages does not allow it"}.",
+            answer.Reason);
+    }
+
+    private async Task<Reply?> PushAsync(PresenceDetails? details, CancellationToken cancellationToken)
     {
         PresencePush push = details is null ? new PresencePush("presence", "untrack", null) : new PresencePush("presence", "track", details);
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(push, PresenceJsonContext.Default.PresencePush);
-        return await _session.TryPushAsync(PhoenixNames.Presence, json, cancellationToken).ConfigureAwait(false) switch
-        {
-            null => false,
-            { IsOk: true } => true,
-            { Reason: var reason } => throw new CampfireException(
-                CampfireErrorCode.AccessDenied, $"Presence on {_session.Name} was refused: {reason ?? "the policy on realtime.messages does not allow it"}.", reason),
-        };
+        return await _session.TryPushAsync(PhoenixNames.Presence, json, cancellationToken).ConfigureAwait(false);
     }
 
     [LoggerMessage(1301, LogLevel.Warning, "Showing the presence on {Channel} failed: {Error}")]
     private partial void LogTrackFailed(string channel, string error);
 
-    /// <summary>What one membership shows, and how often it may still change that.</summary>
-    private sealed class Shown(PresenceQuota quota)
+    /// <summary>What one membership shows, and how often it may still change that. Disposed when the membership is over.</summary>
+    private sealed class Shown : IDisposable
     {
-        public PresenceQuota Quota { get; } = quota;
+        private readonly CancellationTokenSource _ended = new();
+
+        public Shown(PresenceQuota quota)
+        {
+            Quota = quota;
+            Ended = _ended.Token;
+        }
+
+        public PresenceQuota Quota { get; }
 
         public PresenceDetails? Details { get; set; }
+
+        public CancellationToken Ended { get; }
+
+        public void Dispose()
+        {
+            _ended.Cancel();
+            _ended.Dispose();
+        }
     }
 }

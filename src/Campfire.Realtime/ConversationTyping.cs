@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
@@ -34,7 +36,8 @@ public sealed partial class ConversationTyping : IAsyncDisposable
     private readonly ITimer _noticeDue;
     private readonly ITimer _silence;
     private ChannelSession? _session;
-    private Task<ChannelSession>? _join;
+    private Task? _join;
+    private CampfireException? _end;
     private bool _isDisposed;
 
     internal ConversationTyping(ChannelName name, ChannelServices services)
@@ -52,24 +55,28 @@ public sealed partial class ConversationTyping : IAsyncDisposable
     public string? DisplayName { get; set; }
 
     /// <summary>Says that the caller is typing. Call it at each keystroke: one notice in three seconds is sent.</summary>
-    /// <param name="cancellationToken">Cancels the join of the typing channel.</param>
-    /// <exception cref="CampfireException">The server refused the typing channel.</exception>
+    /// <remarks>
+    /// Waits for no connection: the first call joins the typing channel behind its back, and what is said while the channel is not
+    /// joined goes out if the join follows within six seconds, else never. A refusal of the join is told to the next call.
+    /// </remarks>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <exception cref="CampfireException">The server refused the typing channel, or has withdrawn it.</exception>
     public Task StartAsync(CancellationToken cancellationToken = default)
     {
         lock (_gate)
-            _pace.Wanted = true;
+            _pace.Say(isTyping: true);
         return SendIfDueAsync(cancellationToken);
     }
 
     /// <summary>Says that the caller stopped typing, within three seconds. Does nothing where <see cref="StartAsync"/> was not called before.</summary>
     /// <remarks>Others take silence for the same after eight seconds.</remarks>
     /// <param name="cancellationToken">Cancels the call.</param>
-    /// <exception cref="CampfireException">The server refused the typing channel.</exception>
+    /// <exception cref="CampfireException">The server refused the typing channel, or has withdrawn it.</exception>
     public Task StopAsync(CancellationToken cancellationToken = default)
     {
         lock (_gate)
         {
-            _pace.Wanted = false;
+            _pace.Say(isTyping: false);
             if (_pace.DueIn is null)
                 return Task.CompletedTask;
         }
@@ -114,28 +121,34 @@ public sealed partial class ConversationTyping : IAsyncDisposable
             await session.DisposeAsync().ConfigureAwait(false);
     }
 
-    private Task<ChannelSession> JoinAsync(CancellationToken cancellationToken)
+    private Task JoinAsync(CancellationToken cancellationToken)
     {
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, typeof(Conversation));
-            if (_join is null || _join.IsFaulted)
-            {
-                _session = new ChannelSession(_name, this, new Sink(this), isPresenceEnabled: false, _services);
-                _join = JoinAsync(_session);
-                _join.IsToldElsewhere();
-            }
-
+            if (_join is { IsFaulted: true })
+                _join = null;
+            BeginToJoin();
             return _join.WaitAsync(cancellationToken);
         }
     }
 
-    private static async Task<ChannelSession> JoinAsync(ChannelSession session)
+    [MemberNotNull(nameof(_join), nameof(_session))]
+    private void BeginToJoin()
+    {
+        if (_join is not null && _session is not null)
+            return;
+
+        _session = new ChannelSession(_name, this, new Sink(this), isPresenceEnabled: false, _services);
+        _join = JoinAsync(_session);
+        _join.IsToldElsewhere();
+    }
+
+    private static async Task JoinAsync(ChannelSession session)
     {
         try
         {
             await session.JoinAsync(CancellationToken.None).ConfigureAwait(false);
-            return session;
         }
         catch
         {
@@ -144,9 +157,31 @@ public sealed partial class ConversationTyping : IAsyncDisposable
         }
     }
 
+    /// <summary>The channel, when it is joined at this moment. The first call begins to join it.</summary>
+    /// <exception cref="CampfireException">It was refused, which is told once and may be tried again, or has ended.</exception>
+    private ChannelSession? JoinedSession()
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, typeof(Conversation));
+            if (_end is not null)
+                ExceptionDispatchInfo.Throw(_end);
+            if (_join is { IsFaulted: true } refused)
+            {
+                _join = null;
+                ExceptionDispatchInfo.Throw(refused.Exception.InnerException!);
+            }
+
+            BeginToJoin();
+            return _session.IsJoined ? _session : null;
+        }
+    }
+
     private async Task SendIfDueAsync(CancellationToken cancellationToken)
     {
-        ChannelSession session = await JoinAsync(cancellationToken).ConfigureAwait(false);
+        if (JoinedSession() is not { } session)
+            return;
+
         bool isTyping;
         lock (_gate)
         {
@@ -189,6 +224,10 @@ public sealed partial class ConversationTyping : IAsyncDisposable
         {
             await SendIfDueAsync(CancellationToken.None).ConfigureAwait(false);
         }
+        catch (ObjectDisposedException)
+        {
+            // Left meanwhile.
+        }
         catch (Exception e)
         {
             // On a timer there is nobody to tell; the next keystroke meets the same and is told.
@@ -213,13 +252,8 @@ public sealed partial class ConversationTyping : IAsyncDisposable
 
     private void OnEnded(CampfireException reason)
     {
-        // A first join that failed is told to its caller, and may be tried again; then the stream must not be over.
         lock (_gate)
-        {
-            if (_join is not { IsCompletedSuccessfully: true })
-                return;
-        }
-
+            _end = reason;
         _changes.Complete(reason);
     }
 
@@ -231,6 +265,8 @@ public sealed partial class ConversationTyping : IAsyncDisposable
 
         if (!PayloadReader.TryRead(broadcast.Payload, CampfireJsonContext.Default.TypingNotice, out TypingNotice? notice, out string? error))
             Volatile.Read(ref _session)?.ReportUnreadable(name, error);
+        else if (notice.SenderId.Length > TypingRoster.MaxNameLength || notice.SenderName?.Length > TypingRoster.MaxNameLength)
+            Volatile.Read(ref _session)?.ReportUnreadable(name, $"the sender's identifier or name is longer than {TypingRoster.MaxNameLength} characters");
         else if (notice.ConversationId == _name.ConversationId)
             Take(notice, name is EventNames.TypingStart);
     }
@@ -255,6 +291,8 @@ public sealed partial class ConversationTyping : IAsyncDisposable
 
     private sealed class Sink(ConversationTyping typing) : IChannelSink
     {
+        private bool _wasJoined;
+
         public void OnBroadcast(in BroadcastView broadcast) => typing.OnBroadcast(broadcast);
 
         public void OnPresenceState(ReadOnlySpan<byte> json)
@@ -267,6 +305,8 @@ public sealed partial class ConversationTyping : IAsyncDisposable
 
         public void OnJoined()
         {
+            _wasJoined = true;
+            typing.OnNoticeDue();
         }
 
         public void OnDatabaseStreaming()
@@ -277,6 +317,11 @@ public sealed partial class ConversationTyping : IAsyncDisposable
         {
         }
 
-        public void OnEnded(CampfireException reason) => typing.OnEnded(reason);
+        public void OnEnded(CampfireException reason)
+        {
+            // A first join that failed is told to its caller, and may be tried again; then the stream must not be over.
+            if (_wasJoined)
+                typing.OnEnded(reason);
+        }
     }
 }

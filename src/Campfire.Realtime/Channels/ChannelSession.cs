@@ -216,7 +216,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
 
     private async Task RunAsync(ConnectionLoop connection)
     {
-        CancellationToken cancellationToken = _leaving.Token;
+        CancellationToken cancellationToken = Left;
         try
         {
             while (true)
@@ -261,14 +261,28 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         }
         catch (CampfireException e)
         {
-            _membership = null;
-            End(e);
+            await LeaveAndEndAsync(e).ConfigureAwait(false);
         }
         catch (Exception e)
         {
             // The caller of the join, or the reader of the stream, must not wait for ever because of an error of ours.
+            await LeaveAndEndAsync(new CampfireException(
+                CampfireErrorCode.Unavailable, $"{Name} can no longer be followed: an unexpected {e.GetType().Name}.", innerException: e)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Ends the channel. A membership that the server still has would go on taking room, and sending to nobody.</summary>
+    private async Task LeaveAndEndAsync(CampfireException reason)
+    {
+        try
+        {
+            if (_membership is { Ended.IsCompleted: false } membership)
+                await LeaveAsync(membership, isAnswered: false).ConfigureAwait(false);
+        }
+        finally
+        {
             _membership = null;
-            End(new CampfireException(CampfireErrorCode.Unavailable, $"{Name} can no longer be followed: an unexpected {e.GetType().Name}.", innerException: e));
+            End(reason);
         }
     }
 

@@ -12,13 +12,13 @@ internal sealed partial class TokenRefresh(ChannelSession session, ChannelServic
     private readonly ILogger _logger = services.Logger;
 
     /// <summary>Ends when the link does, and by cancellation.</summary>
-    /// <exception cref="CampfireException">The application has no token any more.</exception>
+    /// <exception cref="CampfireException">The application has no token any more, and the present one has come to its end.</exception>
     public async Task RunAsync(Membership membership, CancellationToken cancellationToken)
     {
         AccessToken token = membership.Token;
         for (int failures = 0; ;)
         {
-            TimeSpan wait = failures > 0 ? services.Backoff.Next(failures) : services.Tokens.RefreshIn(token) ?? Timeout.InfiniteTimeSpan;
+            TimeSpan wait = failures > 0 ? AgainIn(token, failures) : services.Tokens.RefreshIn(token) ?? Timeout.InfiniteTimeSpan;
             await Task.Delay(wait, services.Options.TimeProvider, cancellationToken).ConfigureAwait(false);
             AccessToken next;
             try
@@ -26,9 +26,9 @@ internal sealed partial class TokenRefresh(ChannelSession session, ChannelServic
                 next = await services.Tokens.AskAsync(cancellationToken).ConfigureAwait(false);
                 failures = 0;
             }
-            catch (CampfireException e) when (e.IsTransient)
+            catch (CampfireException e) when (e.IsTransient || services.Tokens.TimeLeft(token) > TimeSpan.Zero)
             {
-                // The present token is still good for a while; when it is not any more, the server says so.
+                // The present token is good until its end; after it the server says so where the application does not.
                 LogTokenLate(session.Name, e.Message);
                 failures++;
                 continue;
@@ -47,6 +47,13 @@ internal sealed partial class TokenRefresh(ChannelSession session, ChannelServic
                 return;
             }
         }
+    }
+
+    /// <summary>A backoff, but not beyond the present token's end: then it is asked for the last time.</summary>
+    private TimeSpan AgainIn(AccessToken token, int failures)
+    {
+        TimeSpan wait = services.Backoff.Next(failures);
+        return services.Tokens.TimeLeft(token) is { Ticks: > 0 } left && left < wait ? left : wait;
     }
 
     private async Task SendAsync(Membership membership, string token, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Campfire.Realtime.Protocol;
@@ -16,8 +17,14 @@ internal sealed class PresenceRoster
     private const int MaxPendingDiffs = 1024;
     private const int MaxPendingBytes = 5_000_000;
 
+    private static readonly Comparer<PresentParticipant> ByKey = Comparer<PresentParticipant>.Create(static (a, b) => string.CompareOrdinal(a.Key, b.Key));
+
     private readonly Dictionary<string, OrderedDictionary<string, PresenceDetails>> _connections = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _changed = new(StringComparer.Ordinal);
     private readonly List<JsonElement> _pendingDiffs = [];
+
+    // By key. A list for every diff must not cost what ten thousand connections cost: it shares with the one before what is the same.
+    private ImmutableList<PresentParticipant> _present = [];
     private bool _hasState;
     private int _pendingBytes;
     private int _count;
@@ -39,6 +46,8 @@ internal sealed class PresenceRoster
         _connections.Clear();
         _count = 0;
         Add(state);
+        _changed.Clear();
+        _present = [.. _connections.Select(entry => Describe(entry.Key, entry.Value)).OrderBy(participant => participant.Key, StringComparer.Ordinal)];
         _hasState = true;
         foreach (JsonElement diff in _pendingDiffs)
             ApplyDiff(diff);
@@ -62,12 +71,8 @@ internal sealed class PresenceRoster
         }
     }
 
-    public IReadOnlyList<PresentParticipant> Snapshot() =>
-    [
-        .. _connections
-            .Select(entry => new PresentParticipant(entry.Key, entry.Value.GetAt(entry.Value.Count - 1).Value, entry.Value.Count))
-            .OrderBy(participant => participant.Key, StringComparer.Ordinal),
-    ];
+    /// <summary>Who is there now, by key. Never changes afterwards, and costs nothing.</summary>
+    public IReadOnlyList<PresentParticipant> Snapshot() => _present;
 
     private static JsonElement Parse(ReadOnlySpan<byte> json)
     {
@@ -88,7 +93,24 @@ internal sealed class PresenceRoster
             Add(joins);
         if (diff.TryGetProperty("leaves", out JsonElement leaves))
             Remove(leaves);
+        foreach (string key in _changed)
+            Show(key);
+        _changed.Clear();
     }
+
+    private void Show(string key)
+    {
+        bool isPresent = _connections.TryGetValue(key, out OrderedDictionary<string, PresenceDetails>? connections);
+        PresentParticipant participant = isPresent ? Describe(key, connections!) : new PresentParticipant(key, PresenceDetails.Unknown, 0);
+        int index = _present.BinarySearch(participant, ByKey);
+        if (!isPresent)
+            _present = index < 0 ? _present : _present.RemoveAt(index);
+        else
+            _present = index < 0 ? _present.Insert(~index, participant) : _present.SetItem(index, participant);
+    }
+
+    private static PresentParticipant Describe(string key, OrderedDictionary<string, PresenceDetails> connections) =>
+        new(key, connections.GetAt(connections.Count - 1).Value, connections.Count);
 
     private void Add(JsonElement entries)
     {
@@ -106,6 +128,7 @@ internal sealed class PresenceRoster
             if (connections is null)
                 _connections.Add(key, connections = new OrderedDictionary<string, PresenceDetails>(StringComparer.Ordinal));
             connections[connection] = ReadDetails(meta);
+            _changed.Add(key);
         }
     }
 
@@ -117,6 +140,7 @@ internal sealed class PresenceRoster
                 continue;
 
             _count--;
+            _changed.Add(key);
             if (connections.Count == 0)
                 _connections.Remove(key);
         }

@@ -8,6 +8,9 @@ internal sealed class TypingRoster(TimeProvider time)
     /// <summary>Two notices may be lost before somebody who types seems to have stopped.</summary>
     public static readonly TimeSpan Silence = (2 * TypingPace.Interval) + TimeSpan.FromSeconds(2);
 
+    /// <summary>How long the identifier and the name of somebody who types may be: both are what he says they are.</summary>
+    public const int MaxNameLength = 1024;
+
     private const int MaxTyping = 1_000;
 
     private readonly Dictionary<(SenderType Type, string Id), (TypingNotice Notice, long Heard)> _typing = [];

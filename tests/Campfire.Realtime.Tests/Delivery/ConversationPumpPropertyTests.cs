@@ -87,7 +87,7 @@ public sealed class ConversationPumpPropertyTests
         {
             using var http = new HttpClient(_database, disposeHandler: false);
             var backoff = new Backoff(_options.ReconnectBaseDelay, _options.ReconnectMaxDelay, _random);
-            var rpc = new RpcClient(http, new Uri("http://supabase.test/rpc/"), "key", new AccessTokenSource(null, TimeProvider.System), TimeSpan.FromSeconds(10), TimeProvider.System);
+            var rpc = new RpcClient(http, new Uri("http://supabase.test/rpc/"), "key", new AccessTokenSource(null, TimeProvider.System, TimeSpan.FromSeconds(10)), TimeSpan.FromSeconds(10), TimeProvider.System);
             var log = new ConversationLog(_database.ConversationId, rpc, _options, backoff, NullLogger.Instance);
             await using var pump = new ConversationPump(log, 0, _options, backoff, new StatusBoard(new CampfireStatus(CampfireConnectionState.Connected), 1), NullLogger.Instance);
             pump.Start();

@@ -51,7 +51,7 @@ public sealed class InboxPumpPropertyTests
         };
         var options = new CampfireClientOptions { PollAfter = TimeSpan.FromMilliseconds(1), PollInterval = TimeSpan.FromMilliseconds(1) };
         using var client = new HttpClient(http, disposeHandler: false);
-        var rpc = new RpcClient(client, new Uri("http://supabase.test/rpc/"), "key", new AccessTokenSource(null, TimeProvider.System), TimeSpan.FromSeconds(10), TimeProvider.System);
+        var rpc = new RpcClient(client, new Uri("http://supabase.test/rpc/"), "key", new AccessTokenSource(null, TimeProvider.System, TimeSpan.FromSeconds(10)), TimeSpan.FromSeconds(10), TimeProvider.System);
         var status = new StatusBoard(new CampfireStatus(CampfireConnectionState.Connected), 1);
         await using var pump = new InboxPump(http.OrganizationId, limit, rpc, options, new Backoff(TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(2), random), status, NullLogger.Instance);
         for (int i = 0; i < 3; i++)

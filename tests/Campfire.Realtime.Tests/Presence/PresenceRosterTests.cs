@@ -69,6 +69,74 @@ public sealed class PresenceRosterTests
         Assert.That(roster.Snapshot(), Has.Count.EqualTo(4));
     }
 
+    [Test]
+    public void List_after_one_change_among_ten_thousand_costs_what_the_change_does()
+    {
+        var roster = new PresenceRoster();
+        roster.Replace(State(PresenceRoster.MaxConnections - 1));
+        byte[] join = Diff("joins", "newcomer", "r"), leave = Diff("leaves", "newcomer", "r");
+        roster.Apply(join);
+        roster.Snapshot();
+        roster.Apply(leave);
+        roster.Snapshot();
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        roster.Apply(join);
+        IReadOnlyList<PresentParticipant> present = roster.Snapshot();
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Assert.That(present, Has.Count.EqualTo(PresenceRoster.MaxConnections));
+        Assert.That(allocated, Is.LessThan(16_384));
+    }
+
+    [Test]
+    public void List_is_what_the_states_and_diffs_make_of_it_in_the_order_of_the_keys_and_never_changes_afterwards([Range(1, 20)] int seed)
+    {
+        var random = new Random(seed);
+        var roster = new PresenceRoster();
+        var model = new SortedDictionary<string, List<string>>(StringComparer.Ordinal);
+        var taken = new List<(IReadOnlyList<PresentParticipant> List, List<(string, string?, int)> Content)>();
+        roster.Replace("{}"u8);
+        for (int step = 0; step < 200; step++)
+        {
+            string key = $"user-{random.Next(12)}", connection = $"r{random.Next(4)}";
+            int kind = random.Next(20);
+            if (kind == 0)
+            {
+                model.Clear();
+                foreach (string present in Enumerable.Range(0, 6).Select(_ => $"user-{random.Next(12)}").Distinct())
+                    model[present] = ["r0"];
+                roster.Replace(Encoding.UTF8.GetBytes("{" + string.Join(',', model.Keys.Reverse().Select(present => $$"""
+                    "{{present}}":{"metas":[{"phx_ref":"r0","name":"r0"}]}
+                    """)) + "}"));
+            }
+            else if (kind < 11)
+            {
+                if (!model.TryGetValue(key, out List<string>? connections))
+                    model.Add(key, connections = []);
+                if (!connections.Contains(connection))
+                    connections.Add(connection);
+                roster.Apply(Encoding.UTF8.GetBytes($$$$"""{"joins":{"{{{{key}}}}":{"metas":[{"phx_ref":"{{{{connection}}}}","name":"{{{{connection}}}}"}]}}}"""));
+            }
+            else
+            {
+                if (model.TryGetValue(key, out List<string>? connections) && connections.Remove(connection) && connections.Count == 0)
+                    model.Remove(key);
+                roster.Apply(Diff("leaves", key, connection));
+            }
+
+            List<(string, string?, int)> expected = [.. model.Select(entry => (entry.Key, (string?)entry.Value[^1], entry.Value.Count))];
+            Assert.That(Content(roster.Snapshot()), Is.EqualTo(expected), $"step {step}");
+            taken.Add((roster.Snapshot(), expected));
+        }
+
+        Assert.That(taken, Has.All.Matches<(IReadOnlyList<PresentParticipant> List, List<(string, string?, int)> Content)>(
+            snapshot => Content(snapshot.List).SequenceEqual(snapshot.Content)));
+    }
+
+    private static IEnumerable<(string, string?, int)> Content(IReadOnlyList<PresentParticipant> list) =>
+        list.Select(participant => (participant.Key, participant.Details.Name, participant.Connections));
+
     private static byte[] Diff(string kind, string key, string connection) =>
         Encoding.UTF8.GetBytes($$$$"""{"{{{{kind}}}}":{"{{{{key}}}}":{"metas":[{"phx_ref":"{{{{connection}}}}"}]}}}""");
 

@@ -1,5 +1,7 @@
+using System.Text.Json.Nodes;
 using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Tests.Support;
+using Microsoft.Extensions.Logging;
 
 namespace Campfire.Realtime.Tests.Typing;
 
@@ -143,6 +145,30 @@ public sealed class TypingTests
         await changes.DisposeAsync();
     }
 
+    [TestCase("sender_id")]
+    [TestCase("sender_name")]
+    public async Task Notice_with_a_huge_name_is_dropped_and_counted(string field)
+    {
+        var log = new KeptLog(LogLevel.Warning);
+        await using var world = new World(options => options.LoggerFactory = log);
+        (ScriptedSocket socket, Conversation conversation, SentFrame _) = await world.JoinedAsync();
+        (SentFrame join, IAsyncEnumerator<TypingChange> changes, ValueTask<bool> first) = await ReadingAsync(conversation, socket);
+
+        Receive(world, socket, join, EventNames.TypingStart, who: "longest", field, new string('x', 1024));
+        Receive(world, socket, join, EventNames.TypingStart, who: "huge", field, new string('x', 1025));
+        Receive(world, socket, join, EventNames.TypingStart, "b");
+
+        Assert.That(await first.InTime(), Is.True);
+        TypingNotice longest = changes.Current.Participant, next = (await changes.NextAsync()).Participant;
+        Assert.Multiple(() =>
+        {
+            Assert.That(Math.Max(longest.SenderId.Length, longest.SenderName?.Length ?? 0), Is.EqualTo(1024));
+            Assert.That(next.SenderId, Is.EqualTo("b"));
+            Assert.That(log.Lines.Single(line => line.Id == 1110).Text, Does.Contain("1024").And.Not.Contain("xxx"));
+        });
+        await changes.DisposeAsync();
+    }
+
     private static async Task<(SentFrame Join, IAsyncEnumerator<TypingChange> Changes, ValueTask<bool> First)> ReadingAsync(Conversation conversation, ScriptedSocket socket)
     {
         IAsyncEnumerator<TypingChange> changes = conversation.Typing.ReadChangesAsync().GetAsyncEnumerator();
@@ -153,6 +179,13 @@ public sealed class TypingTests
 
     private static void Receive(World world, ScriptedSocket socket, SentFrame join, string name, string who = "a") => socket.Broadcast(
         join.Topic, name, $$"""{"conversation_id":"{{world.Database.ConversationId}}","sender_type":"agent","sender_id":"{{who}}"}""");
+
+    private static void Receive(World world, ScriptedSocket socket, SentFrame join, string name, string who, string field, string value)
+    {
+        var notice = new JsonObject { ["conversation_id"] = world.Database.ConversationId.ToString(), ["sender_type"] = "agent", ["sender_id"] = who, ["sender_name"] = null };
+        notice[field] = value;
+        socket.Broadcast(join.Topic, name, notice.ToJsonString());
+    }
 
     private static async Task<string> NoticeAsync(ScriptedSocket socket)
     {
