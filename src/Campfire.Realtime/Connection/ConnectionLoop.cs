@@ -176,7 +176,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
     private async Task RunAsync(CancellationToken cancellationToken)
     {
         int attempt = 0;
-        bool wasConnected = false;
+        bool wasConnected = false, wasAccepted = false;
         string? reason = null;
         while (!cancellationToken.IsCancellationRequested)
         {
@@ -186,13 +186,13 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             Refusal refusal;
             try
             {
-                (SocketLink? link, refusal) = await TryOpenAsync(wasConnected, cancellationToken).ConfigureAwait(false);
+                (SocketLink? link, refusal) = await TryOpenAsync(wasAccepted, cancellationToken).ConfigureAwait(false);
                 if (link is not null)
                 {
                     LinkLoss? loss;
                     await using (link.ConfigureAwait(false))
                     {
-                        wasConnected = true;
+                        (wasConnected, wasAccepted) = (true, true);
                         loss = await HoldAsync(link, cancellationToken).ConfigureAwait(false);
                     }
 
@@ -219,7 +219,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
             }
             catch (Exception e)
             {
-                refusal = OfFailure(e, wasConnected);
+                refusal = OfFailure(e, wasAccepted);
                 LogConnectFailed(refusal.Class, refusal.Reason);
             }
 
@@ -276,7 +276,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         }
     }
 
-    private async Task<(SocketLink? Link, Refusal Refusal)> TryOpenAsync(bool wasConnected, CancellationToken cancellationToken)
+    private async Task<(SocketLink? Link, Refusal Refusal)> TryOpenAsync(bool wasAccepted, CancellationToken cancellationToken)
     {
         using Activity? activity = Instruments.StartConnect(_address);
         try
@@ -287,7 +287,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            Refusal refusal = OfFailure(e, wasConnected);
+            Refusal refusal = OfFailure(e, wasAccepted);
             LogConnectFailed(refusal.Class, refusal.Reason);
             Instruments.ConnectFailed(activity, refusal);
             return (null, refusal);
@@ -375,10 +375,10 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
         _onStatus();
     }
 
-    private Refusal OfFailure(Exception error, bool wasConnected)
+    private Refusal OfFailure(Exception error, bool wasAccepted)
     {
         if (error is SocketRefusedException refused)
-            return Refusal.OfUpgrade(refused.Status, refused.Reason, wasConnected);
+            return Refusal.OfUpgrade(refused.Status, refused.Reason, wasAccepted);
 
         // Nothing that goes wrong with one connection may end the trying.
         if (error is not (IOException or TimeoutException))

@@ -136,6 +136,19 @@ public sealed class ConnectionTransitionTests
         await BecomesAsync(stage, Stage.Connected, Outcome.WaitsBriefly);
     }
 
+    [Test]
+    public async Task Resting_gateway_without_routes_WaitsBriefly_because_there_was_a_connection()
+    {
+        await using ConnectionStage stage = await ConnectionStage.ReachAsync(Stage.Resting);
+        stage.World.Server.OnConnect = number => number == 2 ? Refused(404) : null;
+
+        Task<BroadcastChannel> joining = stage.JoinAsync();
+
+        Assert.That((await stage.WaitingAsync()).Reason, Is.EqualTo("HTTP 404"));
+        await stage.World.RetryAsync();
+        await using BroadcastChannel channel = await joining.InTime();
+    }
+
     // How many further attempts the server meets, and without any time passing.
     [TestCase(Stage.NeverConnected, 1)]
     [TestCase(Stage.RefusedForGood, 1)]
