@@ -235,7 +235,7 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
 
             // What failed on the network before says nothing about this one.
             lock (_gate)
-                attempt = _hasNetworkChanged ? 0 : attempt;
+                (attempt, _hasNetworkChanged) = (_hasNetworkChanged ? 0 : attempt, false);
 
             // The first attempt after a loss waits too: a server that restarts would otherwise meet all its clients at once.
             TimeSpan delay = refusal.Class is RefusalClass.Capacity ? _backoff.ForCapacity() : _backoff.Next(Math.Max(attempt, 1));
@@ -259,7 +259,14 @@ internal sealed partial class ConnectionLoop : IAsyncDisposable
     {
         var pause = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
+        {
             _pause = isCutShort ? pause : null;
+
+            // The hint may have come since the delay was drawn.
+            if (_hasNetworkChanged)
+                _pause?.TrySetResult();
+        }
+
         try
         {
             await pause.Task.WaitAsync(delay, _options.TimeProvider, cancellationToken).ConfigureAwait(false);
