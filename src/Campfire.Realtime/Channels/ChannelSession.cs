@@ -254,6 +254,9 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         }
         catch (CampfireException e)
         {
+            // Without a token any more; the server would go on sending to a membership that nobody reads.
+            if (_membership is { } abandoned)
+                await LeaveAsync(abandoned, isAnswered: false).ConfigureAwait(false);
             _membership = null;
             End(e);
         }
