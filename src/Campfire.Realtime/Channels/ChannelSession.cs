@@ -234,15 +234,17 @@ internal sealed partial class ChannelSession : IAsyncDisposable
                 }
 
                 _membership = null;
-                if (link.Loss.IsCompleted)
+                if (refusal.Class is RefusalClass.Capacity)
+                    _budget.OnOverLimit();
+
+                // What the server said last counts although it hung up: another link brings no right back.
+                if (link.Loss.IsCompleted && refusal.Class is not RefusalClass.Permanent)
                 {
                     _policy.OnLinkLost();
                     continue;
                 }
 
                 LogMembershipLost(Name, refusal.Class, refusal.Reason);
-                if (refusal.Class is RefusalClass.Capacity)
-                    _budget.OnOverLimit();
                 TimeSpan delay = _policy.DelayAfter(refusal);
                 if (delay > TimeSpan.Zero)
                     await Task.Delay(delay, _options.TimeProvider, cancellationToken).ConfigureAwait(false);

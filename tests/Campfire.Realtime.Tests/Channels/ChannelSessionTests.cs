@@ -1,3 +1,4 @@
+using System.Net.WebSockets;
 using Campfire.Realtime.Channels;
 using Campfire.Realtime.Connection;
 using Campfire.Realtime.Protocol;
@@ -8,28 +9,101 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Campfire.Realtime.Tests.Channels;
 
+// A channel whose owner holds it up between the end of its membership and what follows from that.
 public sealed class ChannelSessionTests
 {
     [Test]
-    public async Task Join_that_begins_after_the_client_left_the_channel_ends_without_a_word()
+    public async Task Words_of_the_server_count_also_when_it_hangs_up_behind_them_and_the_right_is_gone()
     {
-        var options = new CampfireClientOptions { Url = new Uri("http://supabase.test"), ApiKey = "key", TimeProvider = new ManualTime() };
-        var backoff = new Backoff(options.ReconnectBaseDelay, options.ReconnectMaxDelay, new Random(7));
-        var registry = new ChannelRegistry(new RealtimeBudget());
-        await using var connections = new ConnectionPool(options, new ScriptedServer().NewSocket, registry, backoff, NullLogger.Instance);
-        var services = new ChannelServices(
-            options, connections, registry, new AccessTokenSource(null, options.TimeProvider, options.RequestTimeout), backoff, new RealtimeBudget(), NullLogger.Instance);
-        var session = new ChannelSession(ChannelName.Organization(Guid.CreateVersion7()), connections, new NoSink(), isPresenceEnabled: false, services);
+        await using var scene = new Scene();
+        SentFrame join = await scene.JoinAsync();
 
-        await session.DisposeAsync().InTime();
-        Assert.CatchAsync<ObjectDisposedException>(() => session.JoinAsync(CancellationToken.None).InTime());
+        scene.Socket.SystemError(join, "You no longer have permission to read from this Channel topic: x");
+        scene.Socket.CloseChannel(join);
+        scene.Socket.Close((int)WebSocketCloseStatus.NormalClosure);
+        await scene.LoseLinkAsync();
 
-        // Waits for the loop, and would bring its failure.
-        await session.DisposeAsync().InTime();
+        Assert.That((await scene.Sink.Ended.InTime()).Code, Is.EqualTo(CampfireErrorCode.AccessWithdrawn));
     }
 
-    private sealed class NoSink : IChannelSink
+    [Test]
+    public async Task Words_of_the_server_count_also_when_it_hangs_up_behind_them_and_typing_gives_way()
     {
+        await using var scene = new Scene();
+        SentFrame join = await scene.JoinAsync();
+
+        scene.Socket.SystemError(join, "Too many messages per second");
+        scene.Socket.CloseChannel(join);
+        scene.Socket.Close((int)WebSocketCloseStatus.EndpointUnavailable);
+        await scene.LoseLinkAsync();
+        await scene.RejoinAsync();
+
+        Assert.That(scene.Budget.IsTight, Is.True);
+    }
+
+    private sealed class Scene : IAsyncDisposable
+    {
+        private readonly ScriptedServer _server = new();
+        private readonly ManualTime _time = new();
+        private readonly ConnectionPool _pool;
+        private readonly ChannelSession _session;
+
+        public Scene()
+        {
+            Budget = new RealtimeBudget(timeProvider: _time) { JoinsPerSecond = int.MaxValue };
+            var options = new CampfireClientOptions { Url = new Uri("http://supabase.test"), ApiKey = "sb_publishable_key", TimeProvider = _time };
+            var registry = new ChannelRegistry(Budget);
+            var backoff = new Backoff(options.ReconnectBaseDelay, options.ReconnectMaxDelay, new Random(7));
+            _pool = new ConnectionPool(options, _server.NewSocket, registry, backoff, NullLogger.Instance);
+            var services = new ChannelServices(options, _pool, registry, new AccessTokenSource(null, _time, options.RequestTimeout), backoff, Budget, NullLogger.Instance);
+            _session = new ChannelSession(ChannelName.Organization(Guid.CreateVersion7()), this, Sink, isPresenceEnabled: false, services);
+        }
+
+        public RealtimeBudget Budget { get; }
+
+        public HoldingSink Sink { get; } = new();
+
+        public ScriptedSocket Socket { get; private set; } = null!;
+
+        public async Task<SentFrame> JoinAsync()
+        {
+            await _pool.ConnectAsync(CancellationToken.None).InTime();
+            Socket = await _server.NextSocketAsync();
+            await _session.JoinAsync(CancellationToken.None).InTime();
+            return await Socket.SentAsync("phx_join");
+        }
+
+        // The channel goes on when the link is certainly lost; no time passes, so there is no other one.
+        public async Task LoseLinkAsync()
+        {
+            await _pool.Status.WatchAsync(CancellationToken.None).FirstAsync(status => status.NextRetryIn is not null);
+            Sink.Release();
+        }
+
+        public async Task RejoinAsync()
+        {
+            Task<ScriptedSocket> next = _server.NextSocketAsync();
+            await _time.PassUntilAsync(next, TimeSpan.FromSeconds(1));
+            await (await next).SentAsync("phx_join");
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _session.DisposeAsync().InTime();
+            await _pool.DisposeAsync().InTime();
+        }
+    }
+
+    private sealed class HoldingSink : IChannelSink
+    {
+        private readonly TaskCompletionSource<CampfireException> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<CampfireException> Ended => _ended.Task;
+
+        public void Release() => _released.TrySetResult();
+
         public void OnBroadcast(in BroadcastView broadcast)
         {
         }
@@ -50,12 +124,8 @@ public sealed class ChannelSessionTests
         {
         }
 
-        public void OnInterrupted(string reason)
-        {
-        }
+        public void OnInterrupted(string reason) => _released.Task.Wait(Within.Deadline);
 
-        public void OnEnded(CampfireException reason)
-        {
-        }
+        public void OnEnded(CampfireException reason) => _ended.TrySetResult(reason);
     }
 }

@@ -56,6 +56,7 @@ public sealed class RepeatedJoinTests
 
         Task leaving = conversation.DisposeAsync().AsTask();
         Assert.ThrowsAsync<TimeoutException>(() => leaving.WaitAsync(TimeSpan.FromMilliseconds(100)), "the server has not answered");
+        world.Server.AnswersLeaves = true;
         socket.Reply(await leave, """{"status":"ok","response":{}}""");
         await leaving.InTime();
 

@@ -15,6 +15,9 @@ internal sealed class ScriptedServer
     // A connect waits for this; a test may hold it back.
     public Task ConnectGate { get; set; } = Task.CompletedTask;
 
+    // Hears of a connect before it waits for the gate.
+    public Action OnAttempt { get; set; } = () => { };
+
     // Whether joins, leaves and heartbeats are answered without being asked to.
     public bool AnswersJoins { get; set; } = true;
 
@@ -39,6 +42,7 @@ internal sealed class ScriptedServer
     {
         LastAddress = address;
         int number = Interlocked.Increment(ref _connects);
+        OnAttempt();
         await ConnectGate.WaitAsync(cancellationToken);
         if (OnConnect(number) is { } refusal)
             throw refusal;
