@@ -66,9 +66,17 @@ public sealed class AcrossLanguagesTests(SenderType javaScriptIs)
         await using IAsyncEnumerator<TypingChange> changes = _meeting.DotNet.Typing.ReadChangesAsync().GetAsyncEnumerator();
         ValueTask<bool> first = changes.MoveNextAsync();
         _meeting.DotNet.Typing.DisplayName = "Ada";
-        await _meeting.DotNet.Typing.StartAsync().WaitAsync(Meeting.Deadline);
+
+        // The start does not wait for its join, and a stop before that would take it back.
+        Task<JsonNode?> seen = _meeting.JavaScript.CallAsync("nextTyping");
+        while (!seen.IsCompleted)
+        {
+            await _meeting.DotNet.Typing.StartAsync().WaitAsync(Meeting.Deadline);
+            await ((Task)seen).WaitAsync(TimeSpan.FromMilliseconds(50)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        JsonNode start = (await seen)!;
         await _meeting.DotNet.Typing.StopAsync().WaitAsync(Meeting.Deadline);
-        JsonNode start = (await _meeting.JavaScript.CallAsync("nextTyping"))!;
         JsonNode stop = (await _meeting.JavaScript.CallAsync("nextTyping"))!;
 
         Assert.That(((bool)start["isTyping"]!, (string?)start["sender_name"], (string?)start["sender_id"], (string?)start["sender_type"]),
