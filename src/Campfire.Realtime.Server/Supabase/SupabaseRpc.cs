@@ -25,7 +25,7 @@ internal sealed class SupabaseRpc
 
         // The gateway turns an opaque key into a token itself; as a bearer it would be refused.
         string key = options.ServiceKey!;
-        _serviceToken = new AccessTokenSource(SupabaseKeys.IsToken(key) ? _ => ValueTask.FromResult(key) : null, time);
+        _serviceToken = new AccessTokenSource(SupabaseKeys.IsToken(key) ? _ => ValueTask.FromResult(key) : null, time, options.RequestTimeout);
     }
 
     public async Task<TResult> CallAsync<TArguments, TResult>(
@@ -47,7 +47,7 @@ internal sealed class SupabaseRpc
         VisitorIdentity visitor, string function, TArguments arguments, JsonTypeInfo<TArguments> argumentsType, JsonTypeInfo<TResult> resultType,
         CancellationToken cancellationToken)
     {
-        var token = new AccessTokenSource(_ => ValueTask.FromResult(visitor.Token), _time);
+        var token = new AccessTokenSource(_ => ValueTask.FromResult(visitor.Token), _time, _options.RequestTimeout);
         return Client(_options.ApiKey!, token).CallAsync(function, arguments, argumentsType, resultType, cancellationToken);
     }
 
