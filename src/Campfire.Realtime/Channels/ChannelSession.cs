@@ -12,7 +12,6 @@ namespace Campfire.Realtime.Channels;
 /// <summary>Keeps one channel joined: joins on every new link, refreshes its token, and acts on a close by what the server said.</summary>
 internal sealed partial class ChannelSession : IAsyncDisposable
 {
-    private const string UnmatchedTopic = "unmatched topic";
     private static readonly TimeSpan LeavePatience = TimeSpan.FromSeconds(2);
 
     private readonly CampfireClientOptions _options;
@@ -25,6 +24,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
     private readonly RejoinPolicy _policy;
     private readonly ILogger _logger;
     private readonly IChannelSink _sink;
+    private readonly ChannelFrames _frames;
     private readonly bool _isPresenceEnabled;
     private readonly CancellationTokenSource _leaving = new();
     private readonly TaskCompletionSource _firstJoin = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -40,6 +40,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         Topic = name.WireTopic.ToArray();
         Owner = owner;
         _sink = sink;
+        _frames = new ChannelFrames(name, sink);
         _isPresenceEnabled = isPresenceEnabled;
         _options = services.Options;
         _connections = services.Connections;
@@ -140,39 +141,7 @@ internal sealed partial class ChannelSession : IAsyncDisposable
         if (_membership is not { } membership || membership.Link != link || (frame.HasJoinRef && !membership.HasJoinRef(frame.JoinRef)))
             return;
 
-        if (frame.Is(PhoenixEvents.Broadcast))
-        {
-            if (BroadcastView.TryRead(frame, out BroadcastView broadcast, out WireError error))
-                _sink.OnBroadcast(broadcast);
-            else
-                Report(Violation.UnreadableBroadcast, error.Code.ToString(), error.Detail);
-        }
-        else if (frame.Is(PhoenixEvents.PresenceDiff))
-        {
-            _sink.OnPresenceDiff(frame.Payload);
-        }
-        else if (frame.Is(PhoenixEvents.PresenceState))
-        {
-            _sink.OnPresenceState(frame.Payload);
-        }
-        else if (frame.Is(PhoenixEvents.System))
-        {
-            OnSystem(membership, SystemMessage.Read(frame.Payload));
-        }
-        else if (frame.Is(PhoenixEvents.Close))
-        {
-            membership.End(Refusal.OfClose(membership.LastError));
-        }
-        else if (frame.Is(PhoenixEvents.Error))
-        {
-            membership.End(new Refusal(RefusalClass.Transient, CampfireErrorCode.Unavailable, "the channel crashed on the server"));
-        }
-        else if (frame.Is(PhoenixEvents.Reply) && membership.IsConfirmed && ReplyView.TryRead(frame, out ReplyView reply, out _)
-            && !reply.IsOk && reply.ReadReason() == UnmatchedTopic)
-        {
-            // What nobody waited for was answered with this: the server has no such channel any more, and no close has said so.
-            membership.End(new Refusal(RefusalClass.Transient, CampfireErrorCode.Unavailable, "the server no longer knows the channel"));
-        }
+        _frames.Take(membership, frame);
     }
 
     /// <summary>Leaves the channel. The server is told, but not waited for longer than two seconds.</summary>
@@ -202,16 +171,6 @@ internal sealed partial class ChannelSession : IAsyncDisposable
             _leaving.Dispose();
             _left.SetResult();
         }
-    }
-
-    private void OnSystem(Membership membership, SystemMessage? message)
-    {
-        if (message is not { } system)
-            return;
-        if (system.IsError)
-            membership.LastError = system.Message;
-        else if (system.Message == SystemMessage.ReplicationReady)
-            _sink.OnDatabaseStreaming();
     }
 
     private async Task RunAsync(ConnectionLoop connection)

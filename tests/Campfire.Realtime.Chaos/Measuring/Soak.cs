@@ -89,7 +89,7 @@ internal sealed class Soak(SupportTeam team, FaultyProxy proxy, RunLog log, int 
         return
         [
             Compare("managed heap", "kB", sample => sample.HeapBytes / 1000.0, samples, floor: 100),
-            Compare("open files", "", sample => sample.Files, samples, floor: 2),
+            Compare("open files", "", sample => sample.Files.Count, samples, floor: 2),
             Compare("timers", "", sample => sample.Timers, samples, floor: 3),
             Compare("threads", "", sample => sample.Threads, samples, floor: 4),
             Compare("entries in the clients' tables", "", sample => sample.TableEntries, samples, floor: Clients),
@@ -156,16 +156,16 @@ internal sealed class Soak(SupportTeam team, FaultyProxy proxy, RunLog log, int 
         }
     }
 
-    private sealed record Sample(long HeapBytes, int Files, long Timers, int Threads, int TableEntries)
+    private sealed record Sample(long HeapBytes, OpenFiles Files, long Timers, int Threads, int TableEntries)
     {
         public static Sample Take(IEnumerable<CampfireClient> clients)
         {
             using Process own = Process.GetCurrentProcess();
             return new Sample(
-                GC.GetTotalMemory(forceFullCollection: true), Directory.Exists("/proc/self/fd") ? Directory.GetFiles("/proc/self/fd").Length : own.HandleCount,
+                GC.GetTotalMemory(forceFullCollection: true), OpenFiles.Take(own.HandleCount),
                 Timer.ActiveCount, own.Threads.Count, Tables.Count(clients));
         }
 
-        public override string ToString() => $"{HeapBytes / 1000} kB heap, {Files} files, {Timers} timers, {Threads} threads, {TableEntries} entries";
+        public override string ToString() => $"{HeapBytes / 1000} kB heap, {Files}, {Timers} timers, {Threads} threads, {TableEntries} entries";
     }
 }
