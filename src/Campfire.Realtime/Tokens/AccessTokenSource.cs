@@ -126,7 +126,8 @@ internal sealed class AccessTokenSource(Func<CancellationToken, ValueTask<string
             lock (_gate)
             {
                 _inLine = null;
-                if (question.Askers == 0)
+                // Who is still there of those that were told of the time has been told, and asks again.
+                if (question.Askers == 0 || question.GivenUp.IsCancellationRequested)
                     return;
                 _running = question;
                 question.Begin();

@@ -105,11 +105,13 @@ public sealed class NetworkChangeTests
         CampfireStatus waiting = await world.Client.WatchStatusAsync().FirstAsync(status => status.NextRetryIn is not null);
         await world.Time.ArmedAsync(due => (due - waiting.NextRetryIn!.Value).Duration() < TimeSpan.FromMilliseconds(2));
 
+        Task<ScriptedSocket> second = world.Server.NextSocketAsync();
         world.Client.NotifyNetworkChanged();
         world.Time.Advance(waiting.NextRetryIn!.Value - TimeSpan.FromMilliseconds(100));
 
-        Assert.That(world.Server.Connects, Is.EqualTo(1));
+        Assert.ThrowsAsync<TimeoutException>(() => second.WaitAsync(TimeSpan.FromMilliseconds(100)), "the limit still holds");
         world.Time.Advance(TimeSpan.FromMilliseconds(200));
+        await second;
         await connecting.InTime();
     }
 
