@@ -32,6 +32,7 @@ public static class CampfireServerServiceCollectionExtensions
         services.TryAddSingleton(provider => new WidgetTokenIssuer(
             provider.GetRequiredService<TokenSigning>(), provider.GetRequiredService<CampfireServerOptions>(), provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<VisitorTokenReader>();
+        services.TryAddSingleton<AgentTokenReader>();
         services.TryAddSingleton<SupabaseRpc>();
         services.TryAddSingleton<ICampfirePublisher, RealtimePublisher>();
         services.TryAddSingleton<WidgetAuthLimiter>();

@@ -5,7 +5,7 @@ using Campfire.Realtime.Tokens;
 
 namespace Campfire.Realtime.Server.Supabase;
 
-/// <summary>Calls the database as the server, or as a visitor so that the database itself decides what he may do.</summary>
+/// <summary>Calls the database as the server, or as whoever calls this server, so that the database itself decides what he may do.</summary>
 internal sealed class SupabaseRpc
 {
     public const string HttpClientName = "Campfire.Realtime.Server";
@@ -44,10 +44,10 @@ internal sealed class SupabaseRpc
     }
 
     public Task<TResult> CallAsAsync<TArguments, TResult>(
-        VisitorIdentity visitor, string function, TArguments arguments, JsonTypeInfo<TArguments> argumentsType, JsonTypeInfo<TResult> resultType,
+        ICallerIdentity caller, string function, TArguments arguments, JsonTypeInfo<TArguments> argumentsType, JsonTypeInfo<TResult> resultType,
         CancellationToken cancellationToken)
     {
-        var token = new AccessTokenSource(_ => ValueTask.FromResult(visitor.Token), _time, _options.RequestTimeout);
+        var token = new AccessTokenSource(_ => ValueTask.FromResult(caller.Token), _time, _options.RequestTimeout);
         return Client(_options.ApiKey!, token).CallAsync(function, arguments, argumentsType, resultType, cancellationToken);
     }
 

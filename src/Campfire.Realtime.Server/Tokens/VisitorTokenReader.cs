@@ -1,5 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Net.Http.Headers;
 using System.Text.Json;
 using Campfire.Realtime.Server.Http;
 using Microsoft.AspNetCore.Http;
@@ -29,7 +27,7 @@ internal sealed class VisitorTokenReader(TokenSigning signing, CampfireServerOpt
     /// <exception cref="ProblemException">The request carries no valid visitor token.</exception>
     public async Task<VisitorIdentity> RequireAsync(HttpRequest request)
     {
-        if (!TryGetBearer(request, out string? token))
+        if (!BearerToken.TryGet(request, out string? token))
             throw ProblemException.Unauthorized("The request has no visitor token. Send the accessToken of POST widget/auth as Authorization: Bearer.");
 
         if (await ReadAsync(token).ConfigureAwait(false) is not { } visitor)
@@ -43,20 +41,11 @@ internal sealed class VisitorTokenReader(TokenSigning signing, CampfireServerOpt
 
     /// <summary>The visitor that the request proves to come from, also with a token that has expired not long ago; otherwise null.</summary>
     public async Task<VisitorIdentity?> ReadProofAsync(HttpRequest request) =>
-        TryGetBearer(request, out string? token)
+        BearerToken.TryGet(request, out string? token)
         && await ReadAsync(token).ConfigureAwait(false) is { } visitor
         && IsWithin(visitor.Claims, options.ResumeWindow + options.ClockSkew)
             ? visitor.Identity
             : null;
-
-    private static bool TryGetBearer(HttpRequest request, [NotNullWhen(true)] out string? token)
-    {
-        token = AuthenticationHeaderValue.TryParse(request.Headers.Authorization, out AuthenticationHeaderValue? header)
-            && header.Scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase)
-                ? header.Parameter
-                : null;
-        return !string.IsNullOrEmpty(token);
-    }
 
     private async Task<(VisitorIdentity Identity, VisitorClaims Claims)?> ReadAsync(string token)
     {
