@@ -8,6 +8,7 @@ IQuestion[] all =
     new SendCostQuestion(), new LongConversationQuestion(), new ManyConversationsQuestion(), new ReadLogQuestion(),
     new JoinPolicyQuestion(), new ParallelWritersQuestion(),
     new EmulatorStartQuestion(), new EmulatorMemoryQuestion(), new EmulatorFanOutQuestion(), new DatabaseBroadcastQuestion(),
+    new WidgetAuthQuestion(), new MessageApiQuestion(),
 ];
 
 Option<bool> quick = new("--quick") { Description = "A tenth of the rows and fewer rounds; ends within three minutes." };
@@ -22,7 +23,7 @@ Option<bool> writeDocs = new("--write-docs") { Description = "Writes the figures
 Argument<string> server = new("server");
 Command serve = new(ServerProcess.Command, "Is the server that is measured; the program starts it by itself.") { server };
 serve.Hidden = true;
-serve.SetAction((arguments, cancellationToken) => ServerProcess.ServeAsync(arguments.GetValue(server) == "emulator", cancellationToken));
+serve.SetAction((arguments, cancellationToken) => ServerProcess.ServeAsync(arguments.GetValue(server)!, cancellationToken));
 RootCommand command = new("Measures what Campfire costs.") { quick, json, only, writeDocs, serve };
 command.SetAction(async (arguments, cancellationToken) =>
 {

@@ -12,7 +12,7 @@ internal sealed class DatabaseBroadcastQuestion : IQuestion
 
     public async Task<IReadOnlyList<Figure>> AnswerAsync(Workbench bench, CancellationToken cancellationToken)
     {
-        await using ServerProcess emulator = await ServerProcess.StartAsync(isEmulator: true, cancellationToken);
+        await using ServerProcess emulator = await ServerProcess.StartAsync(ServerProcess.Emulator, cancellationToken);
         await using NpgsqlConnection connection = new(emulator.Address.ConnectionString);
         await connection.OpenAsync(cancellationToken);
         await using NpgsqlCommand send = new("select realtime.send('{\"text\":\"hello\"}', 'message', 'bench', false)", connection);

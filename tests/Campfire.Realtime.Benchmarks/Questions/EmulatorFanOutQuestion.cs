@@ -14,8 +14,8 @@ internal sealed class EmulatorFanOutQuestion : IQuestion
 
     public async Task<IReadOnlyList<Figure>> AnswerAsync(Workbench bench, CancellationToken cancellationToken)
     {
-        await using ServerProcess bareServer = await ServerProcess.StartAsync(isEmulator: false, cancellationToken);
-        await using ServerProcess emulator = await ServerProcess.StartAsync(isEmulator: true, cancellationToken);
+        await using ServerProcess bareServer = await ServerProcess.StartAsync(ServerProcess.Bare, cancellationToken);
+        await using ServerProcess emulator = await ServerProcess.StartAsync(ServerProcess.Emulator, cancellationToken);
         await using Crowd bare = await Crowd.GatherAsync(bareServer, Receivers, 1, cancellationToken);
         await using Crowd emulated = await Crowd.GatherAsync(emulator, Receivers, 1, cancellationToken);
         List<double> bareRates = [], emulatedRates = [];

@@ -26,7 +26,7 @@ internal sealed class EmulatorMemoryQuestion : IQuestion
 
     private static async Task<(Rounds Empty, Rounds Full)> MeasureAsync(Workbench bench, bool isEmulator, CancellationToken cancellationToken)
     {
-        await using ServerProcess server = await ServerProcess.StartAsync(isEmulator, cancellationToken);
+        await using ServerProcess server = await ServerProcess.StartAsync(isEmulator ? ServerProcess.Emulator : ServerProcess.Bare, cancellationToken);
         double empty = await server.ReadResidentMegabytesAsync(cancellationToken);
         await using Crowd crowd = await Crowd.GatherAsync(server, Sockets, 2, cancellationToken);
         List<double> full = [];

@@ -29,6 +29,15 @@ internal static class Sampler
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
 
+    public static double Percentile(IReadOnlyCollection<double> values, double share)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted[Math.Min((int)Math.Ceiling(share * sorted.Length), sorted.Length) - 1];
+    }
+
+    // Of each round by itself.
+    public static Rounds Percentile(IEnumerable<double[]> rounds, double share) => new([.. rounds.Select(times => Percentile(times, share))]);
+
     private static async Task<double> RunAsync(Func<Task> operation, int calls, CancellationToken cancellationToken)
     {
         double[] times = new double[calls];

@@ -14,6 +14,9 @@ internal sealed class Workbench(bool isQuick) : IAsyncDisposable
 
     public int Calls => isQuick ? 150 : 500;
 
+    // How long a load lasts.
+    public int Seconds => isQuick ? 10 : 60;
+
     public int Many => isQuick ? 100_000 : 1_000_000;
 
     public string ManyInWords => Many.ToString("N0", CultureInfo.InvariantCulture);

@@ -11,6 +11,12 @@ internal sealed class ServerProcess : IAsyncDisposable
 {
     public const string Command = "serve";
 
+    // The servers there are: Kestrel alone, the emulator without and with migrations, and the server SDK before such a one.
+    public const string Bare = "bare";
+    public const string Emulator = "emulator";
+    public const string Project = "project";
+    public const string Sdk = "sdk";
+
     private readonly Process _process;
 
     private ServerProcess(Process process, Address address)
@@ -29,31 +35,42 @@ internal sealed class ServerProcess : IAsyncDisposable
         return long.Parse(resident, CultureInfo.InvariantCulture) * 1024 / 1e6;
     }
 
-    public static async Task<ServerProcess> StartAsync(bool isEmulator, CancellationToken cancellationToken)
+    public static async Task<ServerProcess> StartAsync(string server, CancellationToken cancellationToken, Address? before = null)
     {
-        Process process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [Command, isEmulator ? "emulator" : "bare"])
+        ProcessStartInfo start = new(Environment.ProcessPath!, [Command, server])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
-        })!;
+        };
+        Process process = Process.Start(start)!;
+        await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(before).AsMemory(), cancellationToken);
+        await process.StandardInput.FlushAsync(cancellationToken);
         string line = await process.StandardOutput.ReadLineAsync(cancellationToken)
             ?? throw new InvalidOperationException("The server ended before it had an address.");
         return new ServerProcess(process, JsonSerializer.Deserialize<Address>(line)!);
     }
 
     // In the other process.
-    public static async Task ServeAsync(bool isEmulator, CancellationToken cancellationToken)
+    public static async Task ServeAsync(string server, CancellationToken cancellationToken)
     {
-        if (isEmulator)
+        // Not on the command line, which every user of the machine can read: there are keys in it.
+        string before = await Console.In.ReadLineAsync(cancellationToken) ?? "null";
+        if (server == Bare)
         {
-            await using CampfireEmulator emulator = await CampfireEmulator.StartAsync(
-                new CampfireEmulatorOptions { Limits = Unlimited(), ApplyMigrations = false }, cancellationToken);
-            await AwaitEndAsync(new Address(emulator.Url, emulator.AnonKey, emulator.ConnectionString), cancellationToken);
+            await using WebApplication application = await BareServer.StartAsync(cancellationToken);
+            await AwaitEndAsync(new Address(new Uri(application.Urls.First())), cancellationToken);
+        }
+        else if (server == Sdk)
+        {
+            await using WebApplication application = await SdkServer.StartAsync(JsonSerializer.Deserialize<Address>(before)!.Project!, cancellationToken);
+            await AwaitEndAsync(new Address(new Uri(application.Urls.First())), cancellationToken);
         }
         else
         {
-            await using WebApplication application = await BareServer.StartAsync(cancellationToken);
-            await AwaitEndAsync(new Address(new Uri(application.Urls.First()), "", ""), cancellationToken);
+            await using CampfireEmulator emulator = await CampfireEmulator.StartAsync(
+                new CampfireEmulatorOptions { Limits = Unlimited(), ApplyMigrations = server == Project }, cancellationToken);
+            BenchProject? project = server == Project ? await BenchProject.SeedAsync(emulator, cancellationToken) : null;
+            await AwaitEndAsync(new Address(emulator.Url, emulator.AnonKey, emulator.ConnectionString, project), cancellationToken);
         }
     }
 
@@ -80,4 +97,4 @@ internal sealed class ServerProcess : IAsyncDisposable
     }
 }
 
-internal sealed record Address(Uri Url, string AnonKey, string ConnectionString);
+internal sealed record Address(Uri Url, string AnonKey = "", string ConnectionString = "", BenchProject? Project = null);
