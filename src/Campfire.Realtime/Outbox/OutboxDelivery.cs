@@ -25,10 +25,6 @@ internal sealed class OutboxDelivery(OutboxMessage item, ConversationOrder.Turn 
 
     public void End(bool isWithdrawn) => _ended.TrySetResult(isWithdrawn);
 
-    /// <summary>Gives its turn to the next one, and ends it without an outcome unless it has one.</summary>
-    public void Dispose()
-    {
-        _ended.TrySetCanceled();
-        turn.Dispose();
-    }
+    /// <summary>Ends it without an outcome unless it has one.</summary>
+    public void Dispose() => _ended.TrySetCanceled();
 }

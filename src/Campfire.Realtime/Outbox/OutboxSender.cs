@@ -214,6 +214,9 @@ internal sealed partial class OutboxSender : IAsyncDisposable
                 _deliveries.Remove(delivery.Item.Message.Id);
         }
 
+        // What waits for the next client keeps its turn: nothing may overtake it while this one ends.
+        if (!_stopping.IsCancellationRequested)
+            delivery.Turn.Dispose();
         delivery.Dispose();
     }
 

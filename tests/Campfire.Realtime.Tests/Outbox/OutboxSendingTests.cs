@@ -376,6 +376,37 @@ public sealed class OutboxSendingTests : IDisposable
     }
 
     [Test]
+    public async Task Message_that_is_left_to_the_next_client_is_not_overtaken_while_this_one_ends()
+    {
+        var outbox = new SlowOutbox();
+        await using var world = new World(options => options.Outbox = outbox);
+        (_, Conversation conversation, _) = await world.JoinedAsync();
+        var isStuck = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        OnSend(world, content =>
+        {
+            if (content != "stuck")
+                return null;
+            isStuck.TrySetResult();
+            return ScriptedDatabase.Error(HttpStatusCode.ServiceUnavailable, "busy");
+        });
+        Task removing = outbox.HoldAsync(nameof(IOutbox.RemoveAsync));
+        await world.Client.EnqueueMessageAsync(Guid.NewGuid(), new OutgoingMessage("other")).InTime();
+        await removing.InTime();
+        await conversation.EnqueueMessageAsync(new OutgoingMessage("stuck")).InTime();
+        await isStuck.Task.InTime();
+        Task<SentMessage> behind = conversation.SendMessageAsync("behind");
+
+        // It waits for the removal, and leaves its conversations only then.
+        Task disposing = world.Client.DisposeAsync().AsTask();
+        CampfireException? e = Assert.ThrowsAsync<CampfireException>(() => world.Time.PassUntilAsync(behind, Step));
+        outbox.Release();
+        await disposing.InTime();
+
+        Assert.That((e!.Code, e.Message), Is.EqualTo((CampfireErrorCode.OutcomeUnknown, e.Message)));
+        Assert.That(world.Database.Contents, Is.EqualTo(["other"]));
+    }
+
+    [Test]
     public async Task Cancelled_enqueueing_leaves_no_message_behind_and_holds_up_nobody()
     {
         await using FileOutbox outbox = await _folder.OpenAsync();
