@@ -121,7 +121,12 @@ internal sealed partial class OutboxSender : IAsyncDisposable
 
         try
         {
-            return delivery is not null && await delivery.WithdrawAsync(cancellationToken).ConfigureAwait(false);
+            if (delivery is not null)
+                return await delivery.WithdrawAsync(cancellationToken).ConfigureAwait(false);
+
+            // A client that is disposed delivers nothing, whatever the outbox holds.
+            _stopping.Token.ThrowIfCancellationRequested();
+            return false;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

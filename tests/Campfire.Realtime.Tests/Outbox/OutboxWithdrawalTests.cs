@@ -131,5 +131,23 @@ public sealed class OutboxWithdrawalTests : IDisposable
         Assert.Throws<ObjectDisposedException>(() => world.Client.WithdrawMessageAsync(message.Id));
     }
 
+    [Test]
+    public async Task Withdrawal_that_begins_while_the_client_ends_does_not_say_that_nothing_waits()
+    {
+        var outbox = new SlowOutbox();
+        OutboxMessage message = OutboxFolder.Message();
+        await outbox.AddAsync(message);
+        var world = new World(options => options.Outbox = outbox);
+        Task reading = outbox.HoldAsync(nameof(IOutbox.ReadAsync));
+        Task<bool> withdrawing = world.Client.WithdrawMessageAsync(message.Message.Id);
+        await reading.InTime();
+
+        await world.DisposeAsync();
+        outbox.Release();
+
+        Assert.ThrowsAsync<ObjectDisposedException>(() => withdrawing.InTime());
+        Assert.That(await outbox.ReadAsync(), Has.Count.EqualTo(1));
+    }
+
     private static Task<SendResult> FirstResultAsync(World world) => world.Client.ReadSendResultsAsync().FirstAsync(_ => true);
 }
