@@ -71,6 +71,7 @@ internal sealed partial class OutboxSender : IAsyncDisposable
 
     public async Task EnqueueAsync(Guid conversationId, OutgoingMessage message, CancellationToken cancellationToken)
     {
+        await WaitForWithdrawalAsync(message.Id, cancellationToken).ConfigureAwait(false);
         await _intake.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -151,6 +152,16 @@ internal sealed partial class OutboxSender : IAsyncDisposable
 
     /// <summary>What the database has judged, and would judge the same way again. All else is waited for: it says nothing of the message.</summary>
     private static bool IsRefusal(Exception e) => e is CampfireException { IsVerdict: true, IsTransient: false };
+
+    /// <summary>What is being withdrawn is in the outbox until it is removed, which would take the same message for accepted.</summary>
+    private async Task WaitForWithdrawalAsync(Guid messageId, CancellationToken cancellationToken)
+    {
+        OutboxDelivery? delivery;
+        lock (_gate)
+            delivery = _deliveries.GetValueOrDefault(messageId);
+        if (delivery is { Withdrawing.IsCancellationRequested: true })
+            await delivery.Ended.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
 
     /// <summary>What earlier runs left behind goes before everything new.</summary>
     private async Task LoadAsync(CancellationToken cancellationToken)
