@@ -224,6 +224,10 @@ internal sealed partial class InboxPump : IAsyncDisposable
 
                 // The newest change may have been lost on its way, and nothing behind it would show that.
                 _readNeeded.In(_backoff.Around(_options.TailCheckInterval));
+
+                // What was asked for during the read has lost its timer to the line above.
+                if (Volatile.Read(ref _isReadSoon))
+                    _readNeeded.In(SuspicionInterval);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
