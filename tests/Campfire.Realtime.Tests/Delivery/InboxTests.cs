@@ -193,6 +193,33 @@ public sealed class InboxTests
         await second.InTime();
     }
 
+    [Test]
+    public async Task Inbox_that_has_ended_does_not_go_on_asking_the_database()
+    {
+        await using var world = new World();
+        ScriptedInbox database = Script(world);
+        (ScriptedSocket socket, Inbox inbox) = await JoinAsync(world);
+        SentFrame join = await socket.SentAsync("phx_join");
+        var given = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Database.OnCall = async (_, _, cancellationToken) =>
+        {
+            asked.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            given.TrySetResult();
+            throw new OperationCanceledException(cancellationToken);
+        };
+        socket.Broadcast(join.Topic, "conversation:updated", "{}");
+        await world.Time.PassAsync(TimeSpan.FromSeconds(1));
+        await asked.Task.InTime();
+
+        socket.SystemError(join, "You no longer have permission to read from this Channel topic: x");
+        socket.CloseChannel(join);
+
+        await inbox.WatchStateAsync().FirstAsync(state => state.Mode is DeliveryMode.Ended);
+        await given.Task.InTime();
+    }
+
     // Completes when a read has begun, which is answered when the test says so.
     private static (Task Begun, TaskCompletionSource Answer) HoldNextRead(World world, ScriptedInbox database)
     {
