@@ -320,7 +320,7 @@ internal sealed partial class OutboxSender : IAsyncDisposable
     private async Task<SendResult> SendAsync(OutboxMessage item, CancellationToken waiting)
     {
         int attempt = 0;
-        CampfireErrorCode? told = null;
+        HashSet<CampfireErrorCode> told = [];
         try
         {
             SentMessage sent = await _pipeline.ExecuteAsync(
@@ -334,12 +334,8 @@ internal sealed partial class OutboxSender : IAsyncDisposable
                     catch (Exception e) when (!IsRefusal(e) && !token.IsCancellationRequested)
                     {
                         LogFailure(item, e, attempt);
-                        if (e is CampfireException { IsTransient: false } reason && reason.Code != told)
-                        {
-                            told = reason.Code;
+                        if (e is CampfireException { IsTransient: false } reason && told.Add(reason.Code))
                             _results.TryWrite(new SendResult(item.Message.Id, item.ConversationId, SendOutcome.Waiting, Error: reason));
-                        }
-
                         throw;
                     }
                 },

@@ -271,6 +271,29 @@ public sealed class OutboxSendingTests : IDisposable
         Assert.That((await client.ReadSendResultsAsync().FirstAsync(_ => true).InTime()).Outcome, Is.EqualTo(SendOutcome.Stored));
     }
 
+    // Results that nobody needs push out those of messages.
+    [Test]
+    public async Task Reasons_that_take_turns_are_told_once_each()
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox);
+        int calls = 0;
+        OnSend(world, _ => Interlocked.Increment(ref calls) switch
+        {
+            > 6 => null,
+            var call when call % 2 == 0 => ScriptedDatabase.Error(HttpStatusCode.Forbidden, "permission denied for function", "42501"),
+            _ => ScriptedDatabase.Error(HttpStatusCode.NotFound, "no such function", "PGRST202"),
+        });
+        await world.ConnectAsync();
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
+
+        List<SendResult> results = await world.Time.PassUntilAsync(ResultsAsync(world, 3), Step);
+
+        Assert.That(
+            results.Select(result => (result.Outcome, result.Error?.Code)),
+            Is.EqualTo([(SendOutcome.Waiting, CampfireErrorCode.NotFound), (SendOutcome.Waiting, CampfireErrorCode.AccessDenied), (SendOutcome.Stored, (CampfireErrorCode?)null)]));
+    }
+
     [Test]
     public async Task Missing_token_is_waited_for()
     {
