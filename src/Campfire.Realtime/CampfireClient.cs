@@ -105,7 +105,9 @@ public sealed class CampfireClient : IAsyncDisposable
 
     /// <summary>Accepts a message, and completes when it is in <see cref="CampfireClientOptions.Outbox"/>: it is sent for as long as it takes.</summary>
     /// <param name="conversationId">The conversation, which need not be joined.</param>
-    /// <param name="message">The message. The same one again, while it waits, is accepted once.</param>
+    /// <param name="message">
+    /// The message. The same one again, while it waits, is accepted once; while it is being withdrawn, behind its withdrawal.
+    /// </param>
     /// <param name="cancellationToken">Gives up before the message is accepted; it has no effect afterwards.</param>
     /// <remarks>
     /// <para>

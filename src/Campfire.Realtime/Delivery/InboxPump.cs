@@ -176,6 +176,7 @@ internal sealed partial class InboxPump : IAsyncDisposable
         {
             _isComplete = true;
             _error ??= reason;
+            _ = _reading?.CancelAsync();
         }
 
         if (reason is null)
@@ -224,6 +225,10 @@ internal sealed partial class InboxPump : IAsyncDisposable
 
                 // The newest change may have been lost on its way, and nothing behind it would show that.
                 _readNeeded.In(_backoff.Around(_options.TailCheckInterval));
+
+                // What was asked for during the read has lost its timer to the line above.
+                if (Volatile.Read(ref _isReadSoon))
+                    _readNeeded.In(SuspicionInterval);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -243,12 +248,17 @@ internal sealed partial class InboxPump : IAsyncDisposable
         }
     }
 
-    /// <returns>False when the channel became live meanwhile: then another read is asked for.</returns>
+    /// <returns>False when the channel became live meanwhile, or the stream ended: the loop is woken, and looks what is to be done.</returns>
     private async Task<bool> TryReadAsync(CancellationToken cancellationToken)
     {
         using var reading = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         lock (_gate)
+        {
+            if (_isComplete)
+                return false;
             _reading = reading;
+        }
+
         try
         {
             await ReadChangedAsync(reading.Token).ConfigureAwait(false);

@@ -16,6 +16,9 @@ internal sealed class OutboxDelivery(OutboxMessage item, ConversationOrder.Turn 
     /// <summary>Ends the waiting for a turn and between attempts, but no request.</summary>
     public CancellationToken Withdrawing => _withdrawing.Token;
 
+    /// <summary>Completes when its outcome is known and the message out of the outbox. Cancelled when the client was disposed before.</summary>
+    public Task Ended => _ended.Task;
+
     /// <summary>Asks for the withdrawal, and tells whether it came to it. Cancelled when the client was disposed before either was known.</summary>
     public async Task<bool> WithdrawAsync(CancellationToken cancellationToken)
     {
@@ -25,10 +28,6 @@ internal sealed class OutboxDelivery(OutboxMessage item, ConversationOrder.Turn 
 
     public void End(bool isWithdrawn) => _ended.TrySetResult(isWithdrawn);
 
-    /// <summary>Gives its turn to the next one, and ends it without an outcome unless it has one.</summary>
-    public void Dispose()
-    {
-        _ended.TrySetCanceled();
-        turn.Dispose();
-    }
+    /// <summary>Ends it without an outcome unless it has one.</summary>
+    public void Dispose() => _ended.TrySetCanceled();
 }

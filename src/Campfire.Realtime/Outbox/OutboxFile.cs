@@ -20,6 +20,9 @@ internal sealed partial class OutboxFile : IDisposable
     // it may have been killed.
     private bool _isFolderFlushed;
 
+    // What was written, and neither flushed nor cut: it may be in the file behind its known end, until that is opened again.
+    private byte[]? _doubtful;
+
     private OutboxFile(string path, string owner, OutboxDisk disk, ILogger logger, FileStream fileLock)
     {
         _path = path;
@@ -64,7 +67,7 @@ internal sealed partial class OutboxFile : IDisposable
     /// <exception cref="CampfireException">The disk failed. Nothing was appended, unless the code says that nobody knows.</exception>
     public void Append(ReadOnlySpan<byte> frame)
     {
-        FileStream file = _file ?? Reopen();
+        FileStream file = _file ?? Reopen(frame);
         bool isWritten = false;
         try
         {
@@ -77,13 +80,9 @@ internal sealed partial class OutboxFile : IDisposable
         }
         catch (Exception e) when (IsOfDisk(e))
         {
-            throw TakeBack(file) || !isWritten
-                ? new CampfireException(
-                    CampfireErrorCode.OutboxUnavailable, $"The outbox {_path} could not be written, and holds what it held before: {e.Message}", innerException: e)
-                : new CampfireException(
-                    CampfireErrorCode.OutcomeUnknown,
-                    $"The outbox {_path} was written, but neither flushed nor cut again, so nobody knows what it holds after a crash. Doing the same again, with the same Id, is safe: {e.Message}",
-                    innerException: e);
+            _doubtful = TakeBack(file) || !isWritten ? null : frame.ToArray();
+            throw _doubtful is not null ? Doubtful(e) : new CampfireException(
+                CampfireErrorCode.OutboxUnavailable, $"The outbox {_path} could not be written, and holds what it held before: {e.Message}", innerException: e);
         }
     }
 
@@ -353,7 +352,7 @@ internal sealed partial class OutboxFile : IDisposable
     }
 
     /// <summary>Goes on behind the last record that is known to be whole, when the disk is well again.</summary>
-    private FileStream Reopen()
+    private FileStream Reopen(ReadOnlySpan<byte> frame)
     {
         FileStream? file = null;
         try
@@ -362,12 +361,13 @@ internal sealed partial class OutboxFile : IDisposable
             if (file.Length < Length)
                 throw new IOException($"It has {file.Length} bytes and should have {Length}.");
             Cut(file);
+            _doubtful = null;
             return _file = file;
         }
         catch (Exception e) when (IsOfDisk(e))
         {
             file?.Dispose();
-            throw Unusable(e);
+            throw frame.SequenceEqual(_doubtful) ? Doubtful(e) : Unusable(e);
         }
     }
 
@@ -376,6 +376,11 @@ internal sealed partial class OutboxFile : IDisposable
         _disk.Cut(file.SafeFileHandle, Length);
         _disk.FlushToDisk(file.SafeFileHandle);
     }
+
+    private CampfireException Doubtful(Exception e) => new(
+        CampfireErrorCode.OutcomeUnknown,
+        $"The outbox {_path} was written, but neither flushed nor cut again, so nobody knows what it holds after a crash. Doing the same again, with the same Id, is safe: {e.Message}",
+        innerException: e);
 
     private CampfireException Unusable(Exception e) => new(
         CampfireErrorCode.OutboxUnavailable,

@@ -71,6 +71,7 @@ internal sealed partial class OutboxSender : IAsyncDisposable
 
     public async Task EnqueueAsync(Guid conversationId, OutgoingMessage message, CancellationToken cancellationToken)
     {
+        await WaitForWithdrawalAsync(message.Id, cancellationToken).ConfigureAwait(false);
         await _intake.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -121,7 +122,12 @@ internal sealed partial class OutboxSender : IAsyncDisposable
 
         try
         {
-            return delivery is not null && await delivery.WithdrawAsync(cancellationToken).ConfigureAwait(false);
+            if (delivery is not null)
+                return await delivery.WithdrawAsync(cancellationToken).ConfigureAwait(false);
+
+            // A client that is disposed delivers nothing, whatever the outbox holds.
+            _stopping.Token.ThrowIfCancellationRequested();
+            return false;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -146,6 +152,16 @@ internal sealed partial class OutboxSender : IAsyncDisposable
 
     /// <summary>What the database has judged, and would judge the same way again. All else is waited for: it says nothing of the message.</summary>
     private static bool IsRefusal(Exception e) => e is CampfireException { IsVerdict: true, IsTransient: false };
+
+    /// <summary>What is being withdrawn is in the outbox until it is removed, which would take the same message for accepted.</summary>
+    private async Task WaitForWithdrawalAsync(Guid messageId, CancellationToken cancellationToken)
+    {
+        OutboxDelivery? delivery;
+        lock (_gate)
+            delivery = _deliveries.GetValueOrDefault(messageId);
+        if (delivery is { Withdrawing.IsCancellationRequested: true })
+            await delivery.Ended.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
 
     /// <summary>What earlier runs left behind goes before everything new.</summary>
     private async Task LoadAsync(CancellationToken cancellationToken)
@@ -214,6 +230,9 @@ internal sealed partial class OutboxSender : IAsyncDisposable
                 _deliveries.Remove(delivery.Item.Message.Id);
         }
 
+        // What waits for the next client keeps its turn: nothing may overtake it while this one ends.
+        if (!_stopping.IsCancellationRequested)
+            delivery.Turn.Dispose();
         delivery.Dispose();
     }
 
@@ -301,7 +320,7 @@ internal sealed partial class OutboxSender : IAsyncDisposable
     private async Task<SendResult> SendAsync(OutboxMessage item, CancellationToken waiting)
     {
         int attempt = 0;
-        CampfireErrorCode? told = null;
+        HashSet<CampfireErrorCode> told = [];
         try
         {
             SentMessage sent = await _pipeline.ExecuteAsync(
@@ -315,12 +334,8 @@ internal sealed partial class OutboxSender : IAsyncDisposable
                     catch (Exception e) when (!IsRefusal(e) && !token.IsCancellationRequested)
                     {
                         LogFailure(item, e, attempt);
-                        if (e is CampfireException { IsTransient: false } reason && reason.Code != told)
-                        {
-                            told = reason.Code;
+                        if (e is CampfireException { IsTransient: false } reason && told.Add(reason.Code))
                             _results.TryWrite(new SendResult(item.Message.Id, item.ConversationId, SendOutcome.Waiting, Error: reason));
-                        }
-
                         throw;
                     }
                 },

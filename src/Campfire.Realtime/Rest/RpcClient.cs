@@ -81,7 +81,10 @@ internal sealed class RpcClient(HttpClient http, Uri baseUrl, string apiKey, Acc
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CampfireException(CampfireErrorCode.Timeout, $"{function} did not answer within {timeout.TotalSeconds:0.#} s.", innerException: e);
+            throw deadline.IsCancellationRequested
+                ? new CampfireException(CampfireErrorCode.Timeout, $"{function} did not answer within {timeout.TotalSeconds:0.#} s.", innerException: e)
+                : new CampfireException(
+                    CampfireErrorCode.Unavailable, $"{function} was cut before it answered: the client was disposed, or its HttpMessageHandler gave up.", innerException: e);
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {

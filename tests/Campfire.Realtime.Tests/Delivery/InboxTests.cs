@@ -170,6 +170,69 @@ public sealed class InboxTests
         gate.SetResult();
     }
 
+    [Test]
+    public async Task Unreadable_change_that_comes_during_a_read_asks_for_another_one_soon()
+    {
+        await using var world = new World();
+        ScriptedInbox database = Script(world);
+        (ScriptedSocket socket, Inbox inbox) = await JoinAsync(world);
+        await using IAsyncEnumerator<ConversationSummary> changes = inbox.ReadChangesAsync().GetAsyncEnumerator();
+        (Task first, TaskCompletionSource answer) = HoldNextRead(world, database);
+        socket.Broadcast(Topic(world), "conversation:updated", "{}");
+        await world.Time.PassAsync(TimeSpan.FromSeconds(1));
+        await first.InTime();
+
+        socket.Broadcast(Topic(world), "conversation:updated", "{}");
+        socket.Broadcast(Topic(world), "conversation:created", database.Change(Id(1)));
+        await changes.NextAsync();
+        world.Time.ForgetArmed();
+        answer.SetResult();
+
+        (Task second, _) = HoldNextRead(world, database);
+        await world.Time.PassAsync(TimeSpan.FromSeconds(1));
+        await second.InTime();
+    }
+
+    [Test]
+    public async Task Inbox_that_has_ended_does_not_go_on_asking_the_database()
+    {
+        await using var world = new World();
+        ScriptedInbox database = Script(world);
+        (ScriptedSocket socket, Inbox inbox) = await JoinAsync(world);
+        SentFrame join = await socket.SentAsync("phx_join");
+        var given = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Database.OnCall = async (_, _, cancellationToken) =>
+        {
+            asked.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            given.TrySetResult();
+            throw new OperationCanceledException(cancellationToken);
+        };
+        socket.Broadcast(join.Topic, "conversation:updated", "{}");
+        await world.Time.PassAsync(TimeSpan.FromSeconds(1));
+        await asked.Task.InTime();
+
+        socket.SystemError(join, "You no longer have permission to read from this Channel topic: x");
+        socket.CloseChannel(join);
+
+        await inbox.WatchStateAsync().FirstAsync(state => state.Mode is DeliveryMode.Ended);
+        await given.Task.InTime();
+    }
+
+    // Completes when a read has begun, which is answered when the test says so.
+    private static (Task Begun, TaskCompletionSource Answer) HoldNextRead(World world, ScriptedInbox database)
+    {
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Database.OnCall = async (_, arguments, cancellationToken) =>
+        {
+            begun.TrySetResult();
+            await answer.Task.WaitAsync(cancellationToken);
+            return database.Answer(arguments);
+        };
+        return (begun.Task, answer);
+    }
 
     private static Guid Id(int number) => new(number, 0, 0, new byte[8]);
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Campfire.Realtime.Protocol;
 using Campfire.Realtime.Tests.Support;
 
 namespace Campfire.Realtime.Tests.Delivery;
@@ -103,6 +104,28 @@ public sealed class SendingTests
             Assert.That(e.Message, Does.Contain("safe"));
             Assert.That(e.IsTransient, Is.True);
         });
+    }
+
+    [Test]
+    public async Task Request_that_the_end_of_the_client_cuts_is_not_told_as_a_timeout()
+    {
+        await using var world = new World();
+        (_, Conversation conversation, _) = await world.JoinedAsync();
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Database.OnCall = async (_, _, cancellationToken) =>
+        {
+            asked.TrySetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            return null;
+        };
+        Task<IReadOnlyList<MessageCreated>> reading = conversation.GetMessagesAsync();
+        await asked.Task.InTime();
+
+        await world.Client.DisposeAsync().InTime();
+
+        CampfireException? e = Assert.ThrowsAsync<CampfireException>(() => reading.InTime());
+        Assert.That((e!.Code, e.Message), Is.EqualTo((CampfireErrorCode.Unavailable, e.Message)));
+        Assert.That(e.Message, Does.Contain("disposed").And.Not.Contain("did not answer"));
     }
 
     [Test]

@@ -275,6 +275,41 @@ public sealed class FileOutboxTests : IDisposable
         Assert.That(OutboxFolder.Keys(await _folder.ReopenAsync()), Is.EqualTo(OutboxFolder.Keys([.. messages, later])));
     }
 
+    // What the first attempt wrote is not less in the file because the second one got nowhere.
+    [Test]
+    public async Task Message_of_which_nobody_knows_is_told_so_until_the_disk_is_well()
+    {
+        var disk = new FailingDisk();
+        OutboxMessage perhaps = OutboxFolder.Message("perhaps"), other = OutboxFolder.Message("other");
+        await using (FileOutbox outbox = await _folder.OpenAsync(disk: disk))
+        {
+            disk.FailsToFlush = disk.FailsToCut = true;
+            Assert.That(await FailureAsync(perhaps), Is.EqualTo(CampfireErrorCode.OutcomeUnknown));
+
+            Assert.That(await FailureAsync(other), Is.EqualTo(CampfireErrorCode.OutboxUnavailable));
+            Assert.That(await FailureAsync(perhaps), Is.EqualTo(CampfireErrorCode.OutcomeUnknown));
+
+            // Now the file is known to be as it was.
+            (disk.FailsToFlush, disk.FailsToCut, disk.WritesAtMost) = (false, false, 0);
+            Assert.That(await FailureAsync(perhaps), Is.EqualTo(CampfireErrorCode.OutboxUnavailable));
+
+            async Task<CampfireErrorCode?> FailureAsync(OutboxMessage message)
+            {
+                try
+                {
+                    await outbox.AddAsync(message);
+                    return null;
+                }
+                catch (CampfireException e)
+                {
+                    return e.Code;
+                }
+            }
+        }
+
+        Assert.That(await _folder.ReopenAsync(), Is.Empty);
+    }
+
     [Test]
     public async Task Message_that_could_not_be_flushed_is_taken_back()
     {

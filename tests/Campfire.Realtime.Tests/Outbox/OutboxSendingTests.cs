@@ -271,6 +271,29 @@ public sealed class OutboxSendingTests : IDisposable
         Assert.That((await client.ReadSendResultsAsync().FirstAsync(_ => true).InTime()).Outcome, Is.EqualTo(SendOutcome.Stored));
     }
 
+    // Results that nobody needs push out those of messages.
+    [Test]
+    public async Task Reasons_that_take_turns_are_told_once_each()
+    {
+        await using FileOutbox outbox = await _folder.OpenAsync();
+        await using var world = new World(options => options.Outbox = outbox);
+        int calls = 0;
+        OnSend(world, _ => Interlocked.Increment(ref calls) switch
+        {
+            > 6 => null,
+            var call when call % 2 == 0 => ScriptedDatabase.Error(HttpStatusCode.Forbidden, "permission denied for function", "42501"),
+            _ => ScriptedDatabase.Error(HttpStatusCode.NotFound, "no such function", "PGRST202"),
+        });
+        await world.ConnectAsync();
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, new OutgoingMessage("hello")).InTime();
+
+        List<SendResult> results = await world.Time.PassUntilAsync(ResultsAsync(world, 3), Step);
+
+        Assert.That(
+            results.Select(result => (result.Outcome, result.Error?.Code)),
+            Is.EqualTo([(SendOutcome.Waiting, CampfireErrorCode.NotFound), (SendOutcome.Waiting, CampfireErrorCode.AccessDenied), (SendOutcome.Stored, (CampfireErrorCode?)null)]));
+    }
+
     [Test]
     public async Task Missing_token_is_waited_for()
     {
@@ -373,6 +396,37 @@ public sealed class OutboxSendingTests : IDisposable
 
         List<SendResult> results = await ResultsAsync(next, 4);
         Assert.That(results.Select(result => (result.MessageId, result.Message!.Sequence)), Is.EqualTo(messages.Select((message, i) => (message.Id, i + 1L))));
+    }
+
+    [Test]
+    public async Task Message_that_is_left_to_the_next_client_is_not_overtaken_while_this_one_ends()
+    {
+        var outbox = new SlowOutbox();
+        await using var world = new World(options => options.Outbox = outbox);
+        (_, Conversation conversation, _) = await world.JoinedAsync();
+        var isStuck = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        OnSend(world, content =>
+        {
+            if (content != "stuck")
+                return null;
+            isStuck.TrySetResult();
+            return ScriptedDatabase.Error(HttpStatusCode.ServiceUnavailable, "busy");
+        });
+        Task removing = outbox.HoldAsync(nameof(IOutbox.RemoveAsync));
+        await world.Client.EnqueueMessageAsync(Guid.NewGuid(), new OutgoingMessage("other")).InTime();
+        await removing.InTime();
+        await conversation.EnqueueMessageAsync(new OutgoingMessage("stuck")).InTime();
+        await isStuck.Task.InTime();
+        Task<SentMessage> behind = conversation.SendMessageAsync("behind");
+
+        // It waits for the removal, and leaves its conversations only then.
+        Task disposing = world.Client.DisposeAsync().AsTask();
+        CampfireException? e = Assert.ThrowsAsync<CampfireException>(() => world.Time.PassUntilAsync(behind, Step));
+        outbox.Release();
+        await disposing.InTime();
+
+        Assert.That((e!.Code, e.Message), Is.EqualTo((CampfireErrorCode.OutcomeUnknown, e.Message)));
+        Assert.That(world.Database.Contents, Is.EqualTo(["other"]));
     }
 
     [Test]

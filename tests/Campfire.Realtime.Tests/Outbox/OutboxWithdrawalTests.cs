@@ -131,5 +131,70 @@ public sealed class OutboxWithdrawalTests : IDisposable
         Assert.Throws<ObjectDisposedException>(() => world.Client.WithdrawMessageAsync(message.Id));
     }
 
+    [Test]
+    public async Task Withdrawal_that_begins_while_the_client_ends_does_not_say_that_nothing_waits()
+    {
+        var outbox = new SlowOutbox();
+        OutboxMessage message = OutboxFolder.Message();
+        await outbox.AddAsync(message);
+        var world = new World(options => options.Outbox = outbox);
+        Task reading = outbox.HoldAsync(nameof(IOutbox.ReadAsync));
+        Task<bool> withdrawing = world.Client.WithdrawMessageAsync(message.Message.Id);
+        await reading.InTime();
+
+        await world.DisposeAsync();
+        outbox.Release();
+
+        Assert.ThrowsAsync<ObjectDisposedException>(() => withdrawing.InTime());
+        Assert.That(await outbox.ReadAsync(), Has.Count.EqualTo(1));
+    }
+
+    // The outbox still holds it, and would take it for accepted.
+    [Test]
+    public async Task Message_that_is_enqueued_again_while_it_is_being_withdrawn_is_accepted_behind_its_removal_and_sent()
+    {
+        var disk = new FailingDisk();
+        await using FileOutbox outbox = await _folder.OpenAsync(disk: disk);
+        await using var world = new World(options => options.Outbox = outbox);
+        var message = new OutgoingMessage("hello");
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, message).InTime();
+        disk.FailsToFlush = disk.FailsToCut = true;
+        Task<bool> withdrawing = world.Client.WithdrawMessageAsync(message.Id);
+        await world.Time.ArmedAsync(due => due > TimeSpan.Zero && due < TimeSpan.FromMilliseconds(500));
+
+        Task again = world.Client.EnqueueMessageAsync(world.Database.ConversationId, message);
+        disk.FailsToFlush = disk.FailsToCut = false;
+        Assert.That(await world.Time.PassUntilAsync(withdrawing, TimeSpan.FromSeconds(1)), Is.True);
+        await again.InTime();
+
+        Assert.That(await outbox.ReadAsync(), Has.Count.EqualTo(1));
+        await world.ConnectAsync();
+        Assert.That((await FirstResultAsync(world)).Outcome, Is.EqualTo(SendOutcome.Stored));
+    }
+
+    [Test]
+    public async Task Enqueueing_that_waits_for_a_withdrawal_ends_with_its_token()
+    {
+        var outbox = new SlowOutbox();
+        await using var world = new World(options => options.Outbox = outbox);
+        var message = new OutgoingMessage("hello");
+        await world.Client.EnqueueMessageAsync(world.Database.ConversationId, message).InTime();
+        Task removing = outbox.HoldAsync(nameof(IOutbox.RemoveAsync));
+        Task<bool> withdrawing = world.Client.WithdrawMessageAsync(message.Id);
+        await removing.InTime();
+        using var giving = new CancellationTokenSource();
+        Task cancelled = world.Client.EnqueueMessageAsync(world.Database.ConversationId, message, giving.Token);
+        Task again = world.Client.EnqueueMessageAsync(world.Database.ConversationId, message);
+
+        await giving.CancelAsync();
+        Assert.CatchAsync<OperationCanceledException>(() => cancelled.InTime());
+        Assert.That(again.IsCompleted, Is.False);
+        outbox.Release();
+
+        Assert.That(await withdrawing.InTime(), Is.True);
+        await again.InTime();
+        Assert.That(await outbox.ReadAsync(), Has.Count.EqualTo(1));
+    }
+
     private static Task<SendResult> FirstResultAsync(World world) => world.Client.ReadSendResultsAsync().FirstAsync(_ => true);
 }
