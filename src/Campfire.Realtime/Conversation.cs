@@ -105,7 +105,7 @@ public sealed partial class Conversation : IAsyncDisposable
     /// <param name="message">The message. Sending it again with the same identifier stores it once.</param>
     /// <param name="cancellationToken">Stops trying. Whether the message was stored is then unknown.</param>
     /// <exception cref="CampfireException">
-    /// The message was refused; or, with code <see cref="CampfireErrorCode.OutcomeUnknown"/>, no answer came within
+    /// The message was refused; or, with code <see cref="CampfireErrorCode.OutcomeUnknown"/>, no answer that can be read came within
     /// <see cref="CampfireClientOptions.SendTimeout"/>, in which earlier messages of the conversation come first. With an outbox that is every
     /// one that waits there: while one does, each call fails so. See <see cref="CampfireClient.WithdrawMessageAsync"/>. An outbox adds
     /// <see cref="CampfireErrorCode.WrongUser"/>, when it belongs to another user than the access token, and its own failures when it is read

@@ -87,6 +87,14 @@ internal sealed partial class MessageSender : IAsyncDisposable
             _announce(sent.Sequence);
             return sent;
         }
+        catch (CampfireException e) when (e.Code is CampfireErrorCode.ProtocolViolation)
+        {
+            throw new CampfireException(
+                CampfireErrorCode.OutcomeUnknown,
+                $"The message {message.Id} may have been stored, but the answer says neither that nor why not; sending it again with the same Id is safe. {e.Message}",
+                e.ServerReason,
+                e);
+        }
         catch (Exception e) when (IsCut(e) && cancellationToken.IsCancellationRequested)
         {
             // A cancelled retry may end with its last failure instead, and all else with a token of ours.

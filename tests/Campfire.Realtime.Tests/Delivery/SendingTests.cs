@@ -89,6 +89,21 @@ public sealed class SendingTests
         });
     }
 
+    [TestCase("""{"id":7}""")]
+    [TestCase("{\"id\":")]
+    public async Task Message_whose_answer_cannot_be_read_ends_as_unknown(string answer)
+    {
+        await using var world = new World();
+        (_, Conversation conversation, _) = await world.JoinedAsync();
+        world.Database.OnCall = (function, _, _) =>
+            Task.FromResult<HttpResponseMessage?>(function == "campfire_send_message" ? ScriptedDatabase.Json(answer) : null);
+
+        CampfireException? e = Assert.ThrowsAsync<CampfireException>(() => conversation.SendMessageAsync("hello").InTime());
+
+        Assert.That(e!.Code, Is.EqualTo(CampfireErrorCode.OutcomeUnknown));
+        Assert.That(e.Message, Does.Contain("same Id is safe").And.Contain("migrations"));
+    }
+
     [Test]
     public async Task Message_without_an_answer_ends_as_unknown_and_says_that_sending_again_is_safe()
     {
