@@ -63,8 +63,8 @@ internal sealed class ConnectionPool : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_isClosed, typeof(CampfireClient));
             first = _loops[0];
 
-            // What was refused for good is tried again as well, now that the application asks.
-            foreach (ConnectionLoop loop in _loops.Where(loop => !loop.Demand.IsResting))
+            // What was refused for good is tried again as well, now that the application asks; but it asks for no socket without a channel.
+            foreach (ConnectionLoop loop in _loops.Where(loop => loop != first && loop.Demand.HasChannels))
                 loop.Start();
         }
 

@@ -217,6 +217,23 @@ public sealed class SharedSocketTests
         Assert.That((a.IsLive, b.IsLive), Is.EqualTo((true, true)));
     }
 
+    [Test]
+    public async Task Connect_while_connected_keeps_no_further_socket_open_that_nobody_needs()
+    {
+        await using var world = new World(options => options.MaxChannelsPerConnection = 1);
+        await world.ConnectAsync();
+        await using BroadcastChannel a = await JoinAsync(world);
+        BroadcastChannel b = await JoinAsync(world);
+        ScriptedSocket second = await world.Server.NextSocketAsync();
+        await b.DisposeAsync();
+        await world.Time.ArmedAsync(CampfireClientOptions.DefaultIdleTimeout);
+
+        await world.Client.ConnectAsync().InTime();
+        world.Time.Advance(CampfireClientOptions.DefaultIdleTimeout);
+
+        await second.Goodbye.InTime();
+        Assert.That(a.IsLive, Is.True);
+    }
 
     private static Task<BroadcastChannel> JoinAsync(World world) =>
         world.Client.JoinChannelAsync(ChannelName.Organization(Guid.CreateVersion7())).InTime();
