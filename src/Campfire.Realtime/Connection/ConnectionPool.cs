@@ -86,6 +86,10 @@ internal sealed class ConnectionPool : IAsyncDisposable
                 // A further socket that was refused for good is tried again; for the first one that is the application's word.
                 if (loop != _loops[0])
                     loop.Start();
+
+                // What is wrong with the socket counts from now on. One that starts says so itself.
+                if (loop.Status.State is not CampfireConnectionState.Disconnected)
+                    OnStatus();
                 return loop;
             }
 
