@@ -119,7 +119,8 @@ internal sealed partial class ChannelSession : IAsyncDisposable
 
         try
         {
-            return await PushAsync(membership, eventName, json, _options.JoinTimeout, cancellationToken).ConfigureAwait(false);
+            Reply? answer = await PushAsync(membership, eventName, json, _options.JoinTimeout, cancellationToken).ConfigureAwait(false);
+            return answer is { IsOk: false } refused && ChannelFrames.EndIfUnknown(membership, refused.Reason) ? null : answer;
         }
         catch (TimeoutException e)
         {

@@ -115,6 +115,23 @@ public sealed class PresenceTests
         Assert.That((string?)sent.Payload!["event"], Is.EqualTo("untrack"));
     }
 
+    [Test]
+    public async Task Track_on_a_channel_that_the_server_no_longer_knows_is_shown_on_the_next_membership()
+    {
+        await using var world = new World();
+        (ScriptedSocket socket, Conversation conversation, _) = await world.JoinedAsync();
+        Task tracking = conversation.Presence.TrackAsync(new PresenceDetails { Name = "n" });
+
+        socket.Reply(await socket.SentAsync("presence"), """{"status":"error","response":{"reason":"unmatched topic"}}""");
+        Task<SentFrame> rejoin = socket.SentAsync("phx_join");
+        await world.Time.PassUntilAsync(rejoin, TimeSpan.FromMilliseconds(20));
+        SentFrame shown = await socket.SentAsync("presence");
+        socket.Reply(shown, Ok);
+
+        await tracking.InTime();
+        Assert.That((string?)shown.Payload!["payload"]!["name"], Is.EqualTo("n"));
+    }
+
     private static async Task TrackWithoutAnAnswerAsync(World world, ScriptedSocket socket, Conversation conversation, string name)
     {
         Task tracking = conversation.Presence.TrackAsync(new PresenceDetails { Name = name });
