@@ -132,6 +132,32 @@ public sealed class PresenceTests
         Assert.That((string?)shown.Payload!["payload"]!["name"], Is.EqualTo("n"));
     }
 
+    [Test]
+    public async Task Caller_that_blocks_when_its_membership_is_lost_does_not_hold_up_the_rejoin()
+    {
+        await using var world = new World();
+        (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync();
+        using var released = new ManualResetEventSlim();
+        Task caller = Task.Run(async () =>
+        {
+            await conversation.Presence.TrackAsync(new PresenceDetails { Name = "n" });
+            released.Wait();
+        });
+        await socket.SentAsync("presence");
+        try
+        {
+            socket.CloseChannel(join);
+
+            await world.Time.PassUntilAsync(socket.SentAsync("phx_join"), TimeSpan.FromMilliseconds(20));
+        }
+        finally
+        {
+            released.Set();
+        }
+
+        await caller.InTime();
+    }
+
     private static async Task TrackWithoutAnAnswerAsync(World world, ScriptedSocket socket, Conversation conversation, string name)
     {
         Task tracking = conversation.Presence.TrackAsync(new PresenceDetails { Name = name });
