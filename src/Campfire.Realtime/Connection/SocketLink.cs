@@ -266,7 +266,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
             && _pending.TryRemove(@ref, out TaskCompletionSource<Reply?>? pending))
         {
             pending.TrySetResult(ReplyView.TryRead(frame, out ReplyView reply, out error)
-                ? new Reply(reply.IsOk, reply.IsOk ? null : reply.ReadReason())
+                ? new Reply(reply.IsOk, reply.IsOk ? null : ServerWords.Cut(reply.ReadReason()))
                 : new Reply(false, $"the reply could not be read: {error}"));
             return;
         }
