@@ -124,6 +124,10 @@ internal sealed class ConnectionPool : IAsyncDisposable
         // Under the gate, so that of two changes at once the later one is shown last.
         lock (_gate)
         {
+            // Whoever is late with a state must not hide that the client is closed.
+            if (_isClosed)
+                return;
+
             // A socket without a channel, resting or refused, says nothing about those in use.
             CampfireStatus worst = _loops.Where((loop, index) => !loop.Demand.IsResting && (index == 0 || loop.Demand.HasChannels)).Select(loop => loop.Status).MaxBy(status => Severity(status.State)) ?? _loops[0].Status;
             Status.Show(worst);
