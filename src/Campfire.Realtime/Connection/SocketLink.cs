@@ -216,16 +216,14 @@ internal sealed partial class SocketLink : IAsyncDisposable
                 do
                 {
                     if (length == buffer.Length)
-                    {
-                        if (length >= MaxMessageBytes)
-                            return new LinkLoss($"the server sent a message above {MaxMessageBytes} bytes");
                         buffer = Grow(buffer, length);
-                    }
 
                     read = await _socket.ReceiveAsync(buffer.AsMemory(length), cancellationToken).ConfigureAwait(false);
                     if (read.CloseCode is { } code)
                         return new LinkLoss(string.Create(CultureInfo.InvariantCulture, $"the server closed the connection with code {code}"), code);
                     length += read.Count;
+                    if (length > MaxMessageBytes)
+                        return new LinkLoss($"the server sent a message above {MaxMessageBytes} bytes");
 
                     // Not only at the end: a long message on a slow line is life, too.
                     Volatile.Write(ref _reads, _reads + 1);
