@@ -210,9 +210,12 @@ public sealed partial class ConversationPresence
 
         public CancellationToken Ended { get; }
 
-        public void Dispose()
+        // Not on this thread, which is the channel's: the application's code may go on where a wait for an answer ends.
+        public void Dispose() => EndAsync().IsToldElsewhere();
+
+        private async Task EndAsync()
         {
-            _ended.Cancel();
+            await _ended.CancelAsync().ConfigureAwait(false);
             _ended.Dispose();
         }
     }

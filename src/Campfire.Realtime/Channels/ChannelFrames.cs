@@ -39,11 +39,20 @@ internal sealed class ChannelFrames(ChannelName name, IChannelSink sink)
             membership.End(new Refusal(RefusalClass.Transient, CampfireErrorCode.Unavailable, "the channel crashed on the server"));
         }
         else if (frame.Is(PhoenixEvents.Reply) && membership.IsConfirmed && ReplyView.TryRead(frame, out ReplyView reply, out _)
-            && !reply.IsOk && reply.ReadReason() == UnmatchedTopic)
+            && !reply.IsOk)
         {
-            // What nobody waited for was answered with this: the server has no such channel any more, and no close has said so.
-            membership.End(new Refusal(RefusalClass.Transient, CampfireErrorCode.Unavailable, "the server no longer knows the channel"));
+            EndIfUnknown(membership, reply.ReadReason());
         }
+    }
+
+    /// <summary>Ends the membership where a push was refused because the server has no such channel any more, and no close has said so.</summary>
+    public static bool EndIfUnknown(Membership membership, string? reason)
+    {
+        if (reason != UnmatchedTopic)
+            return false;
+
+        membership.End(new Refusal(RefusalClass.Transient, CampfireErrorCode.Unavailable, "the server no longer knows the channel"));
+        return true;
     }
 
     private void OnSystem(Membership membership, SystemMessage? message)

@@ -119,7 +119,8 @@ internal sealed partial class ChannelSession : IAsyncDisposable
 
         try
         {
-            return await PushAsync(membership, eventName, json, _options.JoinTimeout, cancellationToken).ConfigureAwait(false);
+            Reply? answer = await PushAsync(membership, eventName, json, _options.JoinTimeout, cancellationToken).ConfigureAwait(false);
+            return answer is { IsOk: false } refused && ChannelFrames.EndIfUnknown(membership, refused.Reason) ? null : answer;
         }
         catch (TimeoutException e)
         {
@@ -314,8 +315,8 @@ internal sealed partial class ChannelSession : IAsyncDisposable
             await _budget.WaitForJoinAsync(cancellationToken).ConfigureAwait(false);
             if (_tokens.IsAboutToEnd(token))
                 token = await _tokens.AskAsync(cancellationToken).ConfigureAwait(false);
-            var membership = new Membership(link, link.NextRef(), token);
-            using SocketLink.PendingReply reply = link.Expect(membership.JoinRef);
+            using SocketLink.PendingReply reply = link.Expect(link.NextRef());
+            var membership = new Membership(link, reply, token);
             using var payload = new PooledBuffer();
             JoinPayload.Write(payload, _isPresenceEnabled, token.Claims.Subject, token.Value);
             _membership = membership;
@@ -325,7 +326,6 @@ internal sealed partial class ChannelSession : IAsyncDisposable
             if (!answer.IsOk)
                 return Refusal.OfJoin(answer.Reason);
 
-            membership.IsConfirmed = true;
             LogJoined(Name);
             return null;
         }

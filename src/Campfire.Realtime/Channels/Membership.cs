@@ -5,22 +5,18 @@ using Campfire.Realtime.Tokens;
 namespace Campfire.Realtime.Channels;
 
 /// <summary>One join of a channel on one link, from the push of <c>phx_join</c> to the end.</summary>
-internal sealed class Membership(SocketLink link, long joinRef, AccessToken token)
+internal sealed class Membership(SocketLink link, SocketLink.PendingReply join, AccessToken token)
 {
     private readonly TaskCompletionSource<Refusal> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile bool _isConfirmed;
 
     public SocketLink Link { get; } = link;
 
-    public long JoinRef { get; } = joinRef;
+    public long JoinRef => join.Ref;
 
     public AccessToken Token { get; } = token;
 
-    public bool IsConfirmed
-    {
-        get => _isConfirmed;
-        set => _isConfirmed = value;
-    }
+    /// <summary>Whether the server has agreed: known before the frame behind its answer is read.</summary>
+    public bool IsConfirmed => join.Task is { IsCompletedSuccessfully: true, Result.IsOk: true };
 
     /// <summary>The last <c>system</c> error: it says why the close that follows it happened. Used by the receive loop only.</summary>
     public string? LastError { get; set; }

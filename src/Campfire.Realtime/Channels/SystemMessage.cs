@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Campfire.Realtime.Connection;
 using Campfire.Realtime.Protocol.Wire;
 
 namespace Campfire.Realtime.Channels;
@@ -19,7 +20,7 @@ internal readonly record struct SystemMessage(bool IsError, string Message)
                 && root.TryGetProperty("extension", out JsonElement extension) && extension.ValueEquals("system"u8)
                 && root.TryGetProperty("status", out JsonElement status)
                 && root.TryGetProperty("message", out JsonElement message) && message.ValueKind is JsonValueKind.String
-                ? new SystemMessage(status.ValueEquals("error"u8), message.GetString()!)
+                ? new SystemMessage(status.ValueEquals("error"u8), ServerWords.Cut(message.GetString()!))
                 : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

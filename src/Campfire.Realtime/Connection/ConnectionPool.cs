@@ -63,8 +63,8 @@ internal sealed class ConnectionPool : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_isClosed, typeof(CampfireClient));
             first = _loops[0];
 
-            // What was refused for good is tried again as well, now that the application asks.
-            foreach (ConnectionLoop loop in _loops.Where(loop => !loop.Demand.IsResting))
+            // What was refused for good is tried again as well, now that the application asks; but it asks for no socket without a channel.
+            foreach (ConnectionLoop loop in _loops.Where(loop => loop != first && loop.Demand.HasChannels))
                 loop.Start();
         }
 
@@ -86,6 +86,10 @@ internal sealed class ConnectionPool : IAsyncDisposable
                 // A further socket that was refused for good is tried again; for the first one that is the application's word.
                 if (loop != _loops[0])
                     loop.Start();
+
+                // What is wrong with the socket counts from now on. One that starts says so itself.
+                if (loop.Status.State is not CampfireConnectionState.Disconnected)
+                    OnStatus();
                 return loop;
             }
 
@@ -120,6 +124,10 @@ internal sealed class ConnectionPool : IAsyncDisposable
         // Under the gate, so that of two changes at once the later one is shown last.
         lock (_gate)
         {
+            // Whoever is late with a state must not hide that the client is closed.
+            if (_isClosed)
+                return;
+
             // A socket without a channel, resting or refused, says nothing about those in use.
             CampfireStatus worst = _loops.Where((loop, index) => !loop.Demand.IsResting && (index == 0 || loop.Demand.HasChannels)).Select(loop => loop.Status).MaxBy(status => Severity(status.State)) ?? _loops[0].Status;
             Status.Show(worst);

@@ -72,11 +72,18 @@ internal sealed class SocketDemand(int capacity, TimeSpan idleTimeout, TimeProvi
             lock (_gate)
             {
                 // The timer may be that of an earlier pause between two channels.
-                if (_channels == 0 && _idleSince is { } since && time.GetElapsedTime(since) >= idleTimeout)
+                if (_channels > 0 || _idleSince is not { } since)
+                    continue;
+
+                TimeSpan left = idleTimeout - time.GetElapsedTime(since);
+                if (left <= TimeSpan.Zero)
                 {
                     _isResting = true;
                     return;
                 }
+
+                // Timers count in coarser ticks than timestamps, and may be early by one.
+                _idle.In(left);
             }
         }
     }

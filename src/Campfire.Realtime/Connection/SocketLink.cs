@@ -44,6 +44,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
     private long _lastRef;
     private long _reads;
     private long _urgentPatience;
+    private long _hints;
     private bool _hasHeard;
     private Task _loops = Task.CompletedTask;
 
@@ -83,6 +84,8 @@ internal sealed partial class SocketLink : IAsyncDisposable
     /// <summary>Asks at once for a sign of life, and gives the link up where none comes in time.</summary>
     public void Probe(TimeSpan patience)
     {
+        Interlocked.Increment(ref _hints);
+
         // Hints come in bursts, and a later one must not put off the end of the first.
         if (Interlocked.CompareExchange(ref _urgentPatience, patience.Ticks, 0) != 0)
             return;
@@ -213,16 +216,14 @@ internal sealed partial class SocketLink : IAsyncDisposable
                 do
                 {
                     if (length == buffer.Length)
-                    {
-                        if (length >= MaxMessageBytes)
-                            return new LinkLoss($"the server sent a message above {MaxMessageBytes} bytes");
                         buffer = Grow(buffer, length);
-                    }
 
                     read = await _socket.ReceiveAsync(buffer.AsMemory(length), cancellationToken).ConfigureAwait(false);
                     if (read.CloseCode is { } code)
                         return new LinkLoss(string.Create(CultureInfo.InvariantCulture, $"the server closed the connection with code {code}"), code);
                     length += read.Count;
+                    if (length > MaxMessageBytes)
+                        return new LinkLoss($"the server sent a message above {MaxMessageBytes} bytes");
 
                     // Not only at the end: a long message on a slow line is life, too.
                     Volatile.Write(ref _reads, _reads + 1);
@@ -263,7 +264,7 @@ internal sealed partial class SocketLink : IAsyncDisposable
             && _pending.TryRemove(@ref, out TaskCompletionSource<Reply?>? pending))
         {
             pending.TrySetResult(ReplyView.TryRead(frame, out ReplyView reply, out error)
-                ? new Reply(reply.IsOk, reply.IsOk ? null : reply.ReadReason())
+                ? new Reply(reply.IsOk, reply.IsOk ? null : ServerWords.Cut(reply.ReadReason()))
                 : new Reply(false, $"the reply could not be read: {error}"));
             return;
         }
@@ -297,19 +298,26 @@ internal sealed partial class SocketLink : IAsyncDisposable
         {
             _nextProbe.In(_options.HeartbeatInterval);
             await _nextProbe.WaitAsync(cancellationToken).ConfigureAwait(false);
-            long urgent = Volatile.Read(ref _urgentPatience);
+            long urgent = Volatile.Read(ref _urgentPatience), hints = Volatile.Read(ref _hints);
             TimeSpan patience = urgent > 0 && urgent < _options.HeartbeatTimeout.Ticks ? TimeSpan.FromTicks(urgent) : _options.HeartbeatTimeout;
             if (!await IsAliveAsync(patience, isUrgent: urgent > 0, cancellationToken).ConfigureAwait(false))
                 return new LinkLoss($"no sign of life for {patience.TotalSeconds:0.#} s after a heartbeat", IsSilence: true);
-            if (urgent > 0)
-                Volatile.Write(ref _urgentPatience, 0);
+            if (urgent == 0)
+                continue;
+
+            // The answer may have come on the network that a later hint says is gone.
+            Volatile.Write(ref _urgentPatience, 0);
+            if (Volatile.Read(ref _hints) != hints)
+                Probe(TimeSpan.FromTicks(urgent));
         }
     }
 
     private async Task<bool> IsAliveAsync(TimeSpan patience, bool isUrgent, CancellationToken cancellationToken)
     {
         TaskCompletionSource urgency = NewUrgency();
-        Volatile.Write(ref _urgency, urgency);
+
+        // Not only a volatile write: the read behind it must not come before it, or the probe and this wait miss each other.
+        Interlocked.Exchange(ref _urgency, urgency);
         if (!isUrgent && Volatile.Read(ref _urgentPatience) > 0)
             return true;
 

@@ -41,6 +41,26 @@ public sealed class ChannelSessionTests
         Assert.That(scene.Budget.IsTight, Is.True);
     }
 
+    // The next frame is there before anybody else hears of the answer.
+    [Test]
+    public async Task Channel_is_joined_for_what_comes_right_behind_the_answer_to_its_join()
+    {
+        await using var scene = new Scene();
+        scene.Server.OnSent = (socket, frame) =>
+        {
+            if (frame.Event != "phx_join")
+                return false;
+            socket.Reply(frame, """{"status":"ok","response":{"postgres_changes":[]}}""");
+            socket.Broadcast(frame.Topic, "some:event", "{}");
+            return true;
+        };
+
+        await scene.JoinAsync();
+
+        Assert.That(await scene.Sink.WasJoinedAtBroadcast.InTime(), Is.True);
+        scene.Sink.Release();
+    }
+
     private sealed class Scene : IAsyncDisposable
     {
         private readonly ScriptedServer _server = new();
@@ -57,7 +77,10 @@ public sealed class ChannelSessionTests
             _pool = new ConnectionPool(options, _server.NewSocket, registry, backoff, NullLogger.Instance);
             var services = new ChannelServices(options, _pool, registry, new AccessTokenSource(null, _time, options.RequestTimeout), backoff, Budget, NullLogger.Instance);
             _session = new ChannelSession(ChannelName.Organization(Guid.CreateVersion7()), this, Sink, isPresenceEnabled: false, services);
+            Sink.IsJoined = () => _session.IsJoined;
         }
+
+        public ScriptedServer Server => _server;
 
         public RealtimeBudget Budget { get; }
 
@@ -100,13 +123,17 @@ public sealed class ChannelSessionTests
 
         private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+        private readonly TaskCompletionSource<bool> _broadcast = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
         public Task<CampfireException> Ended => _ended.Task;
+
+        public Task<bool> WasJoinedAtBroadcast => _broadcast.Task;
+
+        public Func<bool> IsJoined { get; set; } = () => false;
 
         public void Release() => _released.TrySetResult();
 
-        public void OnBroadcast(in BroadcastView broadcast)
-        {
-        }
+        public void OnBroadcast(in BroadcastView broadcast) => _broadcast.TrySetResult(IsJoined());
 
         public void OnPresenceState(ReadOnlySpan<byte> json)
         {

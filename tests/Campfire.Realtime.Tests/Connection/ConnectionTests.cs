@@ -270,6 +270,18 @@ public sealed class ConnectionTests
     }
 
     [Test]
+    public async Task Message_just_above_the_limit_ends_the_connection_as_well()
+    {
+        await using var world = new World();
+        ScriptedSocket socket = await world.ConnectAsync();
+
+        socket.Receive($"[null,null,\"t\",\"e\",\"{new string('x', 5_000_000)}\"]");
+
+        CampfireStatus status = await world.StatusAsync(CampfireConnectionState.Reconnecting).InTime();
+        Assert.That(status.Reason, Does.Contain("above 5000000 bytes"));
+    }
+
+    [Test]
     public async Task Dispose_says_goodbye_closes_the_socket_and_ends_the_status()
     {
         var world = new World();

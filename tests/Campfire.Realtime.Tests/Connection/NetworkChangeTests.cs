@@ -60,6 +60,23 @@ public sealed class NetworkChangeTests
     }
 
     [Test]
+    public async Task Hint_during_a_probe_does_not_trust_the_answer_to_it()
+    {
+        await using var world = new World();
+        world.Server.AnswersHeartbeats = false;
+        ScriptedSocket socket = await world.ConnectAsync();
+        world.Client.NotifyNetworkChanged();
+        SentFrame probe = await socket.SentAsync("heartbeat");
+
+        world.Client.NotifyNetworkChanged();
+        socket.Reply(probe, """{"status":"ok","response":{}}""");
+        await socket.SentAsync("heartbeat");
+        await world.Time.PassAsync(Probe);
+
+        await world.StatusAsync(CampfireConnectionState.Reconnecting).InTime();
+    }
+
+    [Test]
     public async Task Living_link_stays_and_is_probed_at_the_usual_pace_afterwards()
     {
         await using var world = new World();
@@ -188,5 +205,4 @@ public sealed class NetworkChangeTests
 
         await world.StatusAsync(CampfireConnectionState.Reconnecting).InTime();
     }
-
 }

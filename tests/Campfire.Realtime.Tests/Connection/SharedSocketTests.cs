@@ -217,6 +217,45 @@ public sealed class SharedSocketTests
         Assert.That((a.IsLive, b.IsLive), Is.EqualTo((true, true)));
     }
 
+    [Test]
+    public async Task Trouble_of_a_further_socket_shows_when_a_channel_needs_it_again()
+    {
+        await using var world = new World(options => options.MaxChannelsPerConnection = 1);
+        await world.ConnectAsync();
+        await using BroadcastChannel a = await JoinAsync(world);
+        BroadcastChannel b = await JoinAsync(world);
+        ScriptedSocket second = await world.Server.NextSocketAsync();
+        await b.DisposeAsync();
+        world.Server.OnConnect = _ => new SocketRefusedException(503, null, null);
+        world.Time.ForgetArmed();
+        second.Break();
+        await world.Time.ArmedAsync(due => due <= CampfireClientOptions.DefaultReconnectBaseDelay);
+        Assert.That(world.Client.Status.State, Is.EqualTo(CampfireConnectionState.Connected), "nobody needs it");
+
+        Task<BroadcastChannel> joining = JoinAsync(world);
+
+        await world.StatusAsync(CampfireConnectionState.Reconnecting).InTime();
+        await world.Client.DisposeAsync().InTime();
+        Assert.ThrowsAsync<ObjectDisposedException>(() => joining);
+    }
+
+    [Test]
+    public async Task Connect_while_connected_keeps_no_further_socket_open_that_nobody_needs()
+    {
+        await using var world = new World(options => options.MaxChannelsPerConnection = 1);
+        await world.ConnectAsync();
+        await using BroadcastChannel a = await JoinAsync(world);
+        BroadcastChannel b = await JoinAsync(world);
+        ScriptedSocket second = await world.Server.NextSocketAsync();
+        await b.DisposeAsync();
+        await world.Time.ArmedAsync(CampfireClientOptions.DefaultIdleTimeout);
+
+        await world.Client.ConnectAsync().InTime();
+        world.Time.Advance(CampfireClientOptions.DefaultIdleTimeout);
+
+        await second.Goodbye.InTime();
+        Assert.That(a.IsLive, Is.True);
+    }
 
     private static Task<BroadcastChannel> JoinAsync(World world) =>
         world.Client.JoinChannelAsync(ChannelName.Organization(Guid.CreateVersion7())).InTime();

@@ -115,6 +115,49 @@ public sealed class PresenceTests
         Assert.That((string?)sent.Payload!["event"], Is.EqualTo("untrack"));
     }
 
+    [Test]
+    public async Task Track_on_a_channel_that_the_server_no_longer_knows_is_shown_on_the_next_membership()
+    {
+        await using var world = new World();
+        (ScriptedSocket socket, Conversation conversation, _) = await world.JoinedAsync();
+        Task tracking = conversation.Presence.TrackAsync(new PresenceDetails { Name = "n" });
+
+        socket.Reply(await socket.SentAsync("presence"), """{"status":"error","response":{"reason":"unmatched topic"}}""");
+        Task<SentFrame> rejoin = socket.SentAsync("phx_join");
+        await world.Time.PassUntilAsync(rejoin, TimeSpan.FromMilliseconds(20));
+        SentFrame shown = await socket.SentAsync("presence");
+        socket.Reply(shown, Ok);
+
+        await tracking.InTime();
+        Assert.That((string?)shown.Payload!["payload"]!["name"], Is.EqualTo("n"));
+    }
+
+    [Test]
+    public async Task Caller_that_blocks_when_its_membership_is_lost_does_not_hold_up_the_rejoin()
+    {
+        await using var world = new World();
+        (ScriptedSocket socket, Conversation conversation, SentFrame join) = await world.JoinedAsync();
+        using var released = new ManualResetEventSlim();
+        Task caller = Task.Run(async () =>
+        {
+            await conversation.Presence.TrackAsync(new PresenceDetails { Name = "n" });
+            released.Wait();
+        });
+        await socket.SentAsync("presence");
+        try
+        {
+            socket.CloseChannel(join);
+
+            await world.Time.PassUntilAsync(socket.SentAsync("phx_join"), TimeSpan.FromMilliseconds(20));
+        }
+        finally
+        {
+            released.Set();
+        }
+
+        await caller.InTime();
+    }
+
     private static async Task TrackWithoutAnAnswerAsync(World world, ScriptedSocket socket, Conversation conversation, string name)
     {
         Task tracking = conversation.Presence.TrackAsync(new PresenceDetails { Name = name });
