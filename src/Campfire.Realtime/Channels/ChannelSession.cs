@@ -255,8 +255,10 @@ internal sealed partial class ChannelSession : IAsyncDisposable
 
         Instruments.ChannelBegan(Name);
         _policy.OnJoined();
-        _firstJoin.TrySetResult();
+
+        // The owner first: what its caller does next is on the channel that it has joined.
         _sink.OnJoined();
+        _firstJoin.TrySetResult();
         string reason = "the channel is being left";
         try
         {

@@ -61,13 +61,40 @@ public sealed class ChannelSessionTests
         scene.Sink.Release();
     }
 
+    // The caller's next call, to be shown for example, is on the channel that its owner knows to be joined.
+    [Test]
+    public async Task Owner_hears_of_the_join_before_the_caller_does()
+    {
+        await using var scene = new Scene();
+        var joining = new TaskCompletionSource<Task>();
+        var wasCallerFirst = new TaskCompletionSource<bool>();
+        scene.Sink.Joined = () => wasCallerFirst.TrySetResult(joining.Task.Result.Wait(TimeSpan.FromMilliseconds(200)));
+
+        await scene.ConnectAsync();
+        joining.SetResult(scene.Session.JoinAsync(CancellationToken.None));
+
+        Assert.That(await wasCallerFirst.Task.InTime(), Is.False);
+        await (await joining.Task).InTime();
+        scene.Sink.Release();
+    }
+
+    [Test]
+    public async Task Join_that_begins_after_the_client_left_the_channel_ends_without_a_word()
+    {
+        await using var scene = new Scene();
+
+        await scene.Session.DisposeAsync().InTime();
+        Assert.CatchAsync<ObjectDisposedException>(() => scene.Session.JoinAsync(CancellationToken.None).InTime());
+
+        // Waits for the loop, and would bring its failure.
+        await scene.Session.DisposeAsync().InTime();
+    }
+
     private sealed class Scene : IAsyncDisposable
     {
         private readonly ScriptedServer _server = new();
         private readonly ManualTime _time = new();
         private readonly ConnectionPool _pool;
-        private readonly ChannelSession _session;
-
         public Scene()
         {
             Budget = new RealtimeBudget(timeProvider: _time) { JoinsPerSecond = int.MaxValue };
@@ -76,8 +103,8 @@ public sealed class ChannelSessionTests
             var backoff = new Backoff(options.ReconnectBaseDelay, options.ReconnectMaxDelay, new Random(7));
             _pool = new ConnectionPool(options, _server.NewSocket, registry, backoff, NullLogger.Instance);
             var services = new ChannelServices(options, _pool, registry, new AccessTokenSource(null, _time, options.RequestTimeout), backoff, Budget, NullLogger.Instance);
-            _session = new ChannelSession(ChannelName.Organization(Guid.CreateVersion7()), this, Sink, isPresenceEnabled: false, services);
-            Sink.IsJoined = () => _session.IsJoined;
+            Session = new ChannelSession(ChannelName.Organization(Guid.CreateVersion7()), this, Sink, isPresenceEnabled: false, services);
+            Sink.IsJoined = () => Session.IsJoined;
         }
 
         public ScriptedServer Server => _server;
@@ -86,13 +113,20 @@ public sealed class ChannelSessionTests
 
         public HoldingSink Sink { get; } = new();
 
+        public ChannelSession Session { get; }
+
         public ScriptedSocket Socket { get; private set; } = null!;
 
-        public async Task<SentFrame> JoinAsync()
+        public async Task ConnectAsync()
         {
             await _pool.ConnectAsync(CancellationToken.None).InTime();
             Socket = await _server.NextSocketAsync();
-            await _session.JoinAsync(CancellationToken.None).InTime();
+        }
+
+        public async Task<SentFrame> JoinAsync()
+        {
+            await ConnectAsync();
+            await Session.JoinAsync(CancellationToken.None).InTime();
             return await Socket.SentAsync("phx_join");
         }
 
@@ -112,7 +146,7 @@ public sealed class ChannelSessionTests
 
         public async ValueTask DisposeAsync()
         {
-            await _session.DisposeAsync().InTime();
+            await Session.DisposeAsync().InTime();
             await _pool.DisposeAsync().InTime();
         }
     }
@@ -131,6 +165,8 @@ public sealed class ChannelSessionTests
 
         public Func<bool> IsJoined { get; set; } = () => false;
 
+        public Action Joined { get; set; } = () => { };
+
         public void Release() => _released.TrySetResult();
 
         public void OnBroadcast(in BroadcastView broadcast) => _broadcast.TrySetResult(IsJoined());
@@ -143,9 +179,7 @@ public sealed class ChannelSessionTests
         {
         }
 
-        public void OnJoined()
-        {
-        }
+        public void OnJoined() => Joined();
 
         public void OnDatabaseStreaming()
         {

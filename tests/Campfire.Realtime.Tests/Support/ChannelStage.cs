@@ -64,7 +64,7 @@ internal sealed class ChannelStage : IAsyncDisposable
     // Waits until the channel waits for its next join, and lets that time pass.
     public async Task<TimeSpan> PassDelayAsync()
     {
-        TimeSpan delay = await World.Time.ArmedAsync(due => !Undrawn.Contains(due));
+        TimeSpan delay = await World.Time.ArmedAsync(IsDrawn);
         World.Time.Advance(delay + TimeSpan.FromMilliseconds(1));
         return delay;
     }
@@ -153,7 +153,7 @@ internal sealed class ChannelStage : IAsyncDisposable
                 World.Server.AnswersJoins = false;
                 World.Time.ForgetArmed();
                 Close();
-                Delay = await World.Time.ArmedAsync(due => !Undrawn.Contains(due));
+                Delay = await World.Time.ArmedAsync(IsDrawn);
                 break;
             case ChannelState.Rejoining:
                 World.Server.AnswersJoins = false;
@@ -171,6 +171,9 @@ internal sealed class ChannelStage : IAsyncDisposable
                 break;
         }
     }
+
+    // A token's refresh is longer: it is set behind the join, perhaps after what was set before has been forgotten.
+    private static bool IsDrawn(TimeSpan due) => !Undrawn.Contains(due) && due <= TimeSpan.FromMinutes(1);
 
     private void Read()
     {
