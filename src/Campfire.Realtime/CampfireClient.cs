@@ -159,6 +159,7 @@ public sealed class CampfireClient : IAsyncDisposable
     /// <param name="cancellationToken">Ends the reading; a later call goes on where this one stopped.</param>
     /// <returns>A stream that ends when the client is disposed. It holds 1,024 results for its reader; beyond that the oldest are dropped.</returns>
     /// <remarks>
+    /// Each result comes as soon as it is certain, which need not be in the order of the messages; that is <see cref="SentMessage.Sequence"/>.
     /// A message is in no outbox any more when its <see cref="SendOutcome.Stored"/> or <see cref="SendOutcome.Refused"/> comes. A program
     /// that ends in between does not get to see the result; the conversation itself is the record.
     /// </remarks>

@@ -27,7 +27,7 @@ public sealed class OutboxWithdrawalTests : IDisposable
         var next = new OutgoingMessage("next");
         await world.Client.EnqueueMessageAsync(message.ConversationId, next).InTime();
         await world.ConnectAsync();
-        Assert.That((await FirstResultAsync(world)).MessageId, Is.EqualTo(next.Id));
+        Assert.That((await world.FirstResultAsync()).MessageId, Is.EqualTo(next.Id));
         Assert.That(world.Database.Contents, Is.EqualTo(["next"]));
     }
 
@@ -46,7 +46,7 @@ public sealed class OutboxWithdrawalTests : IDisposable
 
         Assert.That(await world.Client.WithdrawMessageAsync(stuck.Id).InTime(), Is.True);
 
-        Assert.That((await FirstResultAsync(world)).MessageId, Is.EqualTo(next.Id));
+        Assert.That((await world.FirstResultAsync()).MessageId, Is.EqualTo(next.Id));
         Assert.That(await world.Client.WithdrawMessageAsync(stuck.Id).InTime(), Is.False);
     }
 
@@ -88,7 +88,7 @@ public sealed class OutboxWithdrawalTests : IDisposable
         Assert.That(await outbox.ReadAsync(), Is.Empty);
         Assert.That(world.Database.Calls("campfire_send_message"), Is.EqualTo(1));
         if (!isWithdrawn)
-            Assert.That((await FirstResultAsync(world)).Outcome, Is.EqualTo(fate == "stored" ? SendOutcome.Stored : SendOutcome.Refused));
+            Assert.That((await world.FirstResultAsync()).Outcome, Is.EqualTo(fate == "stored" ? SendOutcome.Stored : SendOutcome.Refused));
     }
 
     [Test]
@@ -103,7 +103,7 @@ public sealed class OutboxWithdrawalTests : IDisposable
         await world.Client.EnqueueMessageAsync(world.Database.ConversationId, message).InTime();
         await world.ConnectAsync();
 
-        Assert.That((await FirstResultAsync(world)).Outcome, Is.EqualTo(SendOutcome.Stored));
+        Assert.That((await world.FirstResultAsync()).Outcome, Is.EqualTo(SendOutcome.Stored));
     }
 
     [Test]
@@ -169,7 +169,7 @@ public sealed class OutboxWithdrawalTests : IDisposable
 
         Assert.That(await outbox.ReadAsync(), Has.Count.EqualTo(1));
         await world.ConnectAsync();
-        Assert.That((await FirstResultAsync(world)).Outcome, Is.EqualTo(SendOutcome.Stored));
+        Assert.That((await world.FirstResultAsync()).Outcome, Is.EqualTo(SendOutcome.Stored));
     }
 
     [Test]
@@ -195,6 +195,4 @@ public sealed class OutboxWithdrawalTests : IDisposable
         await again.InTime();
         Assert.That(await outbox.ReadAsync(), Has.Count.EqualTo(1));
     }
-
-    private static Task<SendResult> FirstResultAsync(World world) => world.Client.ReadSendResultsAsync().FirstAsync(_ => true);
 }
