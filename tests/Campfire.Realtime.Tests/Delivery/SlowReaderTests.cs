@@ -95,7 +95,7 @@ public sealed class SlowReaderTests
     }
 
     [Test]
-    public async Task Buffer_that_runs_over_during_a_catch_up_is_read_again_exactly_once()
+    public async Task Buffer_that_runs_over_during_a_catch_up_costs_at_most_one_read_more()
     {
         await using var world = new World(options =>
         {
@@ -129,7 +129,9 @@ public sealed class SlowReaderTests
         read.Add(await events.NextAsync());
 
         Assert.That(read.Cast<StoredEvent>().Select(e => e.Sequence), Is.EqualTo(Enumerable.Range(1, 42)));
-        Assert.That(world.Database.Calls("campfire_events") - before, Is.EqualTo(1));
+
+        // None where the pump began its read afresh only now, because the channel had become live.
+        Assert.That(world.Database.Calls("campfire_events") - before, Is.LessThanOrEqualTo(1));
     }
 
     // What was sent before this has passed the receive loop when it completes.
